@@ -1,0 +1,1 @@
+"""The ground floor: small tools on the standard library alone."""

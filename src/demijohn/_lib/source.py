@@ -1,0 +1,48 @@
+"""Where a function, class or call stands in the source, for messages that name the line."""
+
+import inspect
+import os
+import sys
+from typing import Any
+
+__all__ = ["caller", "place_of", "relative"]
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+def relative(path: str) -> str:
+    """Shorten a path to be relative to the working directory where it lies inside it."""
+    try:
+        short = os.path.relpath(path)
+    except ValueError:  # another drive
+        return path
+    return path if short.startswith("..") else short
+
+
+def caller() -> str:
+    """Return `file:line` of the nearest frame outside of the framework."""
+    frame = sys._getframe(1)
+    while frame is not None and os.path.abspath(frame.f_code.co_filename).startswith(_ROOT):
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return f"{relative(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+def place_of(thing: Any) -> str:
+    """Return `file:line` where a function or class is defined, or its repr.
+
+    Takes `Any`: whatever a user registered may be shown in a message.
+    """
+    thing = inspect.unwrap(thing) if callable(thing) else thing
+    code = getattr(thing, "__code__", None)
+    if code is None and not isinstance(thing, type):
+        thing = type(thing)
+    if code is not None:
+        return f"{relative(code.co_filename)}:{code.co_firstlineno}"
+    try:
+        file = inspect.getsourcefile(thing)
+        line = inspect.getsourcelines(thing)[1]
+    except (OSError, TypeError):
+        return repr(thing)
+    return f"{relative(file or '?')}:{line}"

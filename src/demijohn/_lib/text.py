@@ -1,0 +1,22 @@
+"""Small helpers for texts that people read."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["did_you_mean", "listing"]
+
+
+def did_you_mean(word: str, known: Iterable[str], *, limit: int = 3) -> str:
+    """Return ` Did you mean 'x'?` with the names nearest to `word`, or nothing."""
+    near = get_close_matches(word, list(known), n=limit, cutoff=0.6)
+    if not near:
+        return ""
+    return f" Did you mean {listing(near)}?"
+
+
+def listing(names: Iterable[str], *, last: str = "or") -> str:
+    """Join quoted names as people write them: `'a', 'b' or 'c'`."""
+    quoted = [repr(name) for name in names]
+    if len(quoted) < 2:
+        return "".join(quoted)
+    return f"{', '.join(quoted[:-1])} {last} {quoted[-1]}"

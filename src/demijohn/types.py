@@ -1,0 +1,45 @@
+"""Aliases and protocols through which the rooms meet without knowing each other."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+__all__ = [
+    "ASGIApp",
+    "Battery",
+    "HeadersLike",
+    "MaybeAwaitable",
+    "Receive",
+    "Scope",
+    "Send",
+    "WSGIApp",
+]
+
+T = TypeVar("T")
+
+Scope: TypeAlias = MutableMapping[str, Any]
+"""The connection scope of ASGI 3 (Any: its values have many types, by the specification)."""
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+WSGIApp: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+"""A WSGI application (PEP 3333)."""
+
+HeadersLike: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+"""Whatever headers are accepted as: a mapping, or pairs where a name may come more than once."""
+
+MaybeAwaitable: TypeAlias = T | Awaitable[T]
+"""What a hook may return: sync and async functions are both welcome."""
+
+
+@runtime_checkable
+class Battery(Protocol):
+    """Anything that `app.use` takes: a name, what it needs, and how it plugs in."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def requires(self) -> tuple[str, ...]: ...
+
+    def install(self, app: Any, /) -> None:
+        """Add to the registries of the app, and touch nothing else (Any: the app lives floors above)."""
