@@ -140,7 +140,9 @@ class HTTPError(Exception):
         self.title = title or phrase_of(self.status)
         self.detail = detail
         self.type = type or self.kind
-        self.headers: list[tuple[str, str]] = list(headers.items() if isinstance(headers, Mapping) else headers)
+        # pyright takes a mapping for an iterable of its keys too
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        self.headers: list[tuple[str, str]] = list(pairs)  # pyright: ignore[reportAttributeAccessIssue]
         self.extensions: dict[str, Any] = dict(extensions or {})
         super().__init__(detail or self.title)
 

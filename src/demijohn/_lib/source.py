@@ -22,9 +22,7 @@ def relative(path: str) -> str:
 def caller() -> str:
     """Return `file:line` of the nearest frame outside of the framework."""
     frame = sys._getframe(1)
-    while frame is not None and os.path.abspath(frame.f_code.co_filename).startswith(_ROOT):
-        if frame.f_back is None:
-            break
+    while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_ROOT):
         frame = frame.f_back
     return f"{relative(frame.f_code.co_filename)}:{frame.f_lineno}"
 

@@ -1,0 +1,35 @@
+"""What every test of the house shares: groups for xdist, and a database of its own for each worker."""
+
+import os
+from urllib.parse import urlsplit
+
+import pytest
+
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each worker of xdist its own databases (`scripts/servers` makes them): none sees the tables of another."""
+    if _WORKER and _WORKER[2:].isdigit() and int(_WORKER[2:]) < 4:
+        for name in ("DEMIJOHN_TEST_POSTGRESQL", "DEMIJOHN_TEST_MARIADB"):
+            if name in os.environ:
+                os.environ[name] = urlsplit(os.environ[name])._replace(path=f"/{_WORKER}").geturl()
+        if "DEMIJOHN_TEST_REDIS" in os.environ:
+            url = urlsplit(os.environ["DEMIJOHN_TEST_REDIS"])
+            os.environ["DEMIJOHN_TEST_REDIS"] = url._replace(path=f"/{int(_WORKER[2:]) + 1}").geturl()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each file on one worker; skip what needs a server that is not there, and say which."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+        for marker, variable in (
+            ("postgresql", "DEMIJOHN_TEST_POSTGRESQL"),
+            ("mariadb", "DEMIJOHN_TEST_MARIADB"),
+            ("redis", "DEMIJOHN_TEST_REDIS"),
+            ("browser", "DEMIJOHN_TEST_CHROMIUM"),
+        ):
+            if item.get_closest_marker(marker) and not os.environ.get(variable):
+                item.add_marker(pytest.mark.skip(reason=f"{variable} is not set; scripts/servers starts one"))
