@@ -1,0 +1,254 @@
+"""What a request and a WebSocket have in common: the head of an HTTP message, read lazily."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
+
+from demijohn.errors import BadRequest, DemijohnError, HeadersTooLarge
+from demijohn.http.cookies import Cookies
+from demijohn.http.headers import Headers, Raw
+from demijohn.http.limits import DEFAULT_LIMITS, Limits
+from demijohn.http.negotiation import AcceptLanguages
+from demijohn.http.query import QueryParams
+from demijohn.http.scratch import Scratch
+from demijohn.http.url import URL
+
+__all__ = ["Connection", "NoSuchAttribute"]
+
+NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+# Where a battery offers what other frameworks bolt on to the request.
+_ELSEWHERE = {
+    "user": ("accounts come as a type, not as an attribute", "async def show(user: User): ..."),
+    "session": ("sessions come as a type, not as an attribute", "async def show(session: Session): ..."),
+    "db": ("the database is used through its models", "await Post.get(7)"),
+    "args": ("the query string is called `query`", 'request.query.get("page", 1, type=int)'),
+    "GET": ("the query string is called `query`", 'request.query["page"]'),
+    "POST": ("a form is read with `await`", "form = await request.form()"),
+    "FILES": ("files are part of the form", "form = await request.form(); form.files"),
+    "files": ("files are part of the form", "form = await request.form(); form.files"),
+    "data": ("the body is read with `await`", "body = await request.body()"),
+    "state": ("the scratch of a request is called `g`", "request.g.name = value"),
+    "query_params": ("the query string is called `query`", 'request.query["page"]'),
+    "META": ("headers have their own names", 'request.headers["User-Agent"]'),
+}
+
+
+class NoSuchAttribute(DemijohnError, AttributeError):
+    """An attribute was read that a request does not have."""
+
+    code = "DJN-304"
+
+
+class Connection:
+    """The head of a request: five values are set at once, all others when they are first read.
+
+    Attributes that are computed keep their value, so that the second read costs what a slot costs.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_disconnected",
+        "accept_languages",
+        "app",
+        "client",
+        "cookies",
+        "g",
+        "headers",
+        "http_version",
+        "limits",
+        "path",
+        "path_params",
+        "query",
+        "query_string",
+        "raw_headers",
+        "raw_path",
+        "root_path",
+        "route",
+        "scheme",
+        "scope",
+        "server",
+        "url",
+    )
+
+    path: str
+    """The path that is routed, percent-decoded once; `root_path` stands before it."""
+    raw_path: bytes
+    """The same as it came from the client."""
+    query_string: bytes
+    """What stands behind the question mark, as it came from the client."""
+    raw_headers: Raw
+    """The header lines, names in lower case."""
+
+    scheme: str
+    """`http`, `https`, `ws` or `wss`."""
+    http_version: str
+    root_path: str
+    """Where the app is mounted: empty, or a path without a slash at the end."""
+    client: tuple[str, int] | None
+    """Address and port of the peer, after trusted proxies."""
+    server: tuple[str, int | None] | None
+    """Address and port that were connected to, or the path of a Unix socket and `None`."""
+    app: Any
+    """The app that answers (Any: it lives floors above)."""
+    route: Any
+    """The route that matched, or `None` (Any: it lives a floor above)."""
+    path_params: Mapping[str, Any]
+    """The values in the path, converted (Any: each converter has its own type)."""
+    scope: dict[str, Any] | None
+    """The ASGI scope, where there is one (Any: as the specification has it)."""
+    limits: Limits
+    """How much this request may bring."""
+    _disconnected: bool
+
+    headers: Headers
+    """The header fields, by name in any case."""
+    query: QueryParams
+    """The fields of the query string.
+
+    Raises:
+        BadRequest: It is not UTF-8, or has more fields than the limits allow.
+    """
+    cookies: Mapping[str, str]
+    """The cookies, by name."""
+    url: URL
+    """The URL that the client asked for."""
+    g: Scratch
+    """A place for whatever this request carries along."""
+    accept_languages: AcceptLanguages
+    """The languages that the client reads."""
+
+    _lazy: ClassVar[dict[str, Callable[[Any], Any]]] = {
+        "scheme": lambda self: "http",
+        "http_version": lambda self: "1.1",
+        "root_path": lambda self: "",
+        "client": lambda self: None,
+        "server": lambda self: None,
+        "app": lambda self: None,
+        "route": lambda self: None,
+        "path_params": lambda self: NO_PARAMS,
+        "scope": lambda self: None,
+        "limits": lambda self: DEFAULT_LIMITS,
+        "_disconnected": lambda self: False,
+        "headers": lambda self: Headers.from_raw(self.raw_headers),
+        "query": lambda self: QueryParams(self.query_string, limit=self.limits.query_fields),
+        "cookies": lambda self: Cookies(self.headers.get("cookie", "")),
+        "url": lambda self: self._url(),
+        "g": lambda self: Scratch(),
+        "accept_languages": lambda self: AcceptLanguages(self.headers.get("accept-language")),
+    }
+
+    def __init__(self, path: str, raw_path: bytes, query_string: bytes, raw_headers: Raw) -> None:
+        self.path = path
+        self.raw_path = raw_path
+        self.query_string = query_string
+        self.raw_headers = raw_headers
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            compute = self._lazy.get(name)
+            if compute is None:
+                raise self._missing(name)
+            value = compute(self)
+            setattr(self, name, value)
+            return value
+
+    def _missing(self, name: str) -> AttributeError:
+        if name.startswith("__") or name not in _ELSEWHERE:
+            return AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+        why, fix = _ELSEWHERE[name]
+        return NoSuchAttribute(
+            f"`{type(self).__name__.lower()}.{name}` was read, and there is no such attribute.",
+            why=f"Here {why}.",
+            fix=f"Write:  {fix}",
+        )
+
+    def _url(self) -> URL:
+        path = self.raw_path.decode("latin-1") or quote(self.path)
+        return URL.from_parts(
+            scheme=self.scheme,
+            netloc=self.host,
+            path=(quote(self.root_path) if self.root_path else "") + path,
+            query=self.query_string.decode("latin-1"),
+        )
+
+    @property
+    def host(self) -> str:
+        """The `Host` header in lower case, with its port; the server's own address where there is none."""
+        host = self.headers.get("host")
+        if host:
+            return host.lower()
+        if self.server is None:
+            return "localhost"
+        name, port = self.server
+        if port is None:  # a Unix socket has a path and no host
+            return "localhost"
+        name = f"[{name}]" if ":" in name else name
+        return name if _PORTS.get(self.scheme) == port else f"{name}:{port}"
+
+    @property
+    def hostname(self) -> str:
+        """The host without port and without the brackets of an IPv6 address."""
+        host = self.host
+        if host.startswith("["):
+            return host[1:].partition("]")[0]
+        return host.partition(":")[0]
+
+    @property
+    def port(self) -> int:
+        """The port that the client names, or the usual one of the scheme.
+
+        Raises:
+            BadRequest: It is no number up to 65535.
+        """
+        host = self.host
+        text = host[host.find("]") + 1 :].partition(":")[2]
+        if not text:
+            return _PORTS.get(self.scheme, 80)
+        if not (text.isascii() and text.isdigit()) or len(text) > 5 or int(text) > 65535:
+            raise BadRequest("The port in the Host header is no port.")
+        return int(text)
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the client came over TLS (as far as trusted proxies say)."""
+        return self.scheme in ("https", "wss")
+
+    @property
+    def origin(self) -> str | None:
+        """The `Origin` header, or `None`."""
+        return self.headers.get("origin")
+
+    @property
+    def user_agent(self) -> str:
+        """The `User-Agent` header, or an empty text."""
+        return self.headers.get("user-agent", "")
+
+    @property
+    def referrer(self) -> str | None:
+        """The `Referer` header, or `None`."""
+        return self.headers.get("referer")
+
+    def is_disconnected(self) -> bool:
+        """Whether the client is known to have left."""
+        return self._disconnected
+
+    def check_head(self) -> None:
+        """Hold the header lines against the limits; transports that do so themselves need not call it.
+
+        Raises:
+            HeadersTooLarge: There are too many, or they are too large together.
+        """
+        raw = self.raw_headers
+        limits = self.limits
+        if len(raw) > limits.header_count:
+            raise HeadersTooLarge(f"More than {limits.header_count} header lines.")
+        # Colon, space, CR and LF count too.
+        if sum([len(name) + len(value) + 4 for name, value in raw]) > limits.header_size:
+            raise HeadersTooLarge(f"More than {limits.header_size} bytes of headers.")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.path}>"

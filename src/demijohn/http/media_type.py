@@ -1,0 +1,136 @@
+"""Media types such as `text/html; charset=utf-8` (RFC 9110, section 8.3)."""
+
+import codecs
+import re
+from collections.abc import Mapping
+
+__all__ = ["MediaType"]
+
+_WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_ESSENCE = re.compile(rf"\s*({_WORD})/({_WORD})\s*(?:;|$)")
+_PARAMETER = re.compile(rf'\s*({_WORD})\s*=\s*(?:({_WORD})|"((?:[^"\\]|\\.)*)")\s*(?:;|$)')
+
+
+class MediaType:
+    """A media type with its parameters; names are in lower case.
+
+    Example:
+        >>> media = MediaType.find("Text/HTML; Charset=UTF-8")
+        >>> media.essence, media.charset, media.is_json
+        ('text/html', 'utf-8', False)
+    """
+
+    __slots__ = ("essence", "params")
+
+    essence: str
+    """Type and subtype, such as `text/html`."""
+    params: Mapping[str, str]
+    """The parameters; the first of a name wins."""
+
+    def __init__(self, essence: str, params: Mapping[str, str] | None = None) -> None:
+        self.essence = essence
+        self.params = {} if params is None else params
+
+    @classmethod
+    def find(cls, value: str) -> "MediaType | None":
+        """Read a header value; `None` for what is no media type. Parameters that make no sense are skipped."""
+        found = _ESSENCE.match(value)
+        if found is None:
+            return None
+        params: dict[str, str] = {}
+        position = found.end()
+        while position < len(value):
+            parameter = _PARAMETER.match(value, position)
+            if parameter is None:
+                following = value.find(";", position)
+                if following < 0:
+                    break
+                position = following + 1
+                continue
+            name, token, quoted = parameter.groups()
+            if token is None:
+                token = re.sub(r"\\(.)", r"\1", quoted)
+            params.setdefault(name.lower(), token)
+            position = parameter.end()
+        return cls(f"{found[1]}/{found[2]}".lower(), params)
+
+    @property
+    def type(self) -> str:
+        """What stands before the slash."""
+        return self.essence.partition("/")[0]
+
+    @property
+    def subtype(self) -> str:
+        """What stands behind the slash."""
+        return self.essence.partition("/")[2]
+
+    @property
+    def charset(self) -> str | None:
+        """The `charset` parameter in lower case, or `None` where there is none."""
+        charset = self.params.get("charset")
+        return None if charset is None else charset.lower()
+
+    @property
+    def codec(self) -> str:
+        """The Python codec of the charset: `utf-8` where none is named.
+
+        Raises:
+            LookupError: The charset is unknown, or is none of text.
+        """
+        charset = self.params.get("charset")
+        if charset is None:
+            return "utf-8"
+        info = codecs.lookup(charset)
+        if not getattr(info, "_is_text_encoding", True) or info.name in _NOT_ON_THE_WIRE:
+            raise LookupError(f"{charset} is no charset of text")
+        return info.name
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it is `application/json` or ends in `+json`."""
+        return self.essence == "application/json" or self.essence.endswith("+json")
+
+    @property
+    def is_form(self) -> bool:
+        """Whether it is one of the two types that HTML forms send."""
+        return self.essence in ("application/x-www-form-urlencoded", "multipart/form-data")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is text of any kind."""
+        return self.essence.startswith("text/")
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, MediaType):
+            return self.essence == other.essence and dict(self.params) == dict(other.params)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.essence)
+
+    def __str__(self) -> str:
+        parts = [self.essence]
+        for name, value in self.params.items():
+            if not re.fullmatch(_WORD, value):
+                value = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            parts.append(f"{name}={value}")
+        return "; ".join(parts)
+
+    def __repr__(self) -> str:
+        return f"MediaType({str(self)!r})"
+
+
+# Codecs of Python that are no charsets of the web; some are slow, some run over the stack.
+_NOT_ON_THE_WIRE = frozenset(
+    (
+        "idna",
+        "punycode",
+        "raw_unicode_escape",
+        "raw-unicode-escape",
+        "unicode_escape",
+        "unicode-escape",
+        "undefined",
+        "mbcs",
+        "oem",
+    )
+)

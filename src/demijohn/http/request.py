@@ -1,0 +1,221 @@
+"""The request: a value that reads itself as far as it is asked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, ClassVar
+
+import msgspec
+
+from demijohn.errors import BadRequest, ContentTooLarge, DemijohnError, RequestTimeout
+from demijohn.http.connection import Connection
+from demijohn.http.headers import Raw
+from demijohn.http.media_type import MediaType
+from demijohn.http.negotiation import Accept, AcceptEncodings
+
+__all__ = ["BodyConsumed", "ClientDisconnected", "Request"]
+
+
+class ClientDisconnected(BadRequest):
+    """The client left before its body was complete."""
+
+
+class BodyConsumed(DemijohnError):
+    """The body of a request was wanted a second time, after it had been streamed."""
+
+    code = "DJN-305"
+
+
+def _content_type(request: "Request") -> MediaType | None:
+    value = request.headers.get("content-type")
+    return None if value is None else MediaType.find(value)
+
+
+class Request(Connection):
+    """A request. Transports build it from five values and set further slots where they know more.
+
+    Args:
+        method: In upper case.
+        path: The path that is routed, percent-decoded once.
+        raw_path: The same as it came from the client.
+        query_string: What stands behind the question mark, without it.
+        raw_headers: The header lines, names in lower case.
+
+    Example:
+        >>> request = Request("GET", "/posts", b"/posts", b"page=2", [(b"host", b"example.org")])
+        >>> request.query["page"], str(request.url)
+        ('2', 'http://example.org/posts?page=2')
+    """
+
+    __slots__ = (
+        "_body",
+        "_form",
+        "_json",
+        "_receiver",
+        "_streamed",
+        "accept",
+        "accept_encodings",
+        "content_type",
+        "method",
+    )
+
+    method: str
+    _body: bytes | None
+    _receiver: Callable[[], Awaitable[bytes]] | None
+    _streamed: bool
+    _json: Any
+
+    accept: Accept
+    """The media types that the client takes."""
+    accept_encodings: AcceptEncodings
+    """The content codings that the client can undo."""
+    content_type: MediaType | None
+    """The media type of the body, or `None` where none is named."""
+
+    _lazy: ClassVar[dict[str, Callable[[Any], Any]]] = Connection._lazy | {
+        "_body": lambda self: None,
+        "_receiver": lambda self: None,
+        "_streamed": lambda self: False,
+        "accept": lambda self: Accept(self.headers.get("accept")),
+        "accept_encodings": lambda self: AcceptEncodings(self.headers.get("accept-encoding")),
+        "content_type": _content_type,
+    }
+
+    def __init__(self, method: str, path: str, raw_path: bytes, query_string: bytes, raw_headers: Raw) -> None:
+        # Not by super(): this runs for every request.
+        self.method = method
+        self.path = path
+        self.raw_path = raw_path
+        self.query_string = query_string
+        self.raw_headers = raw_headers
+
+    @property
+    def content_length(self) -> int | None:
+        """The size of the body as announced, or `None`.
+
+        Raises:
+            BadRequest: It is no number.
+        """
+        text = self.headers.get("content-length")
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit()) or len(text) > 18:
+            raise BadRequest("Content-Length is no number.")
+        return int(text)
+
+    @property
+    def charset(self) -> str:
+        """The Python codec of the body: `utf-8` unless `Content-Type` names another.
+
+        Raises:
+            BadRequest: The charset is unknown.
+        """
+        media = self.content_type
+        if media is None:
+            return "utf-8"
+        try:
+            return media.codec
+        except LookupError:
+            raise BadRequest("The charset of the body is unknown.") from None
+
+    async def body(self) -> bytes:
+        """Return the whole body; it is kept, and may be asked for again.
+
+        Raises:
+            ContentTooLarge: It is over the limit.
+            RequestTimeout: It did not arrive in time.
+            ClientDisconnected: The client left before its end.
+            BodyConsumed: It was streamed before.
+        """
+        body = self._body
+        if body is None:
+            body = b"".join([chunk async for chunk in self.stream()])
+            self._body = body
+        elif len(body) > self.limits.body:
+            raise ContentTooLarge(f"The body is over {self.limits.body} bytes.")
+        return body
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Iterate over the body as it arrives; it is not kept.
+
+        Raises:
+            ContentTooLarge: It is over the limit.
+            RequestTimeout: The time spent waiting for it is over the limit.
+            ClientDisconnected: The client left before its end.
+            BodyConsumed: It was streamed before.
+        """
+        limits = self.limits
+        if self._body is not None:
+            if len(self._body) > limits.body:
+                raise ContentTooLarge(f"The body is over {limits.body} bytes.")
+            if self._body:
+                yield self._body
+            return
+        receiver = self._receiver
+        if receiver is None:
+            return
+        if self._streamed:
+            raise BodyConsumed(
+                f"The body of {self.method} {self.path} was asked for a second time.",
+                why="It was streamed before, or is being read by another task; a stream is not kept.",
+                fix="Read it once and keep it:  body = await request.body()",
+            )
+        announced = self.content_length
+        if announced is not None and announced > limits.body:
+            raise ContentTooLarge(f"The body is over {limits.body} bytes.")
+        self._streamed = True
+        size, waited = 0, 0.0
+        clock = asyncio.get_running_loop().time
+        while True:
+            if limits.body_time is None:
+                chunk = await receiver()
+            else:
+                start = clock()
+                try:
+                    async with asyncio.timeout(limits.body_time - waited):
+                        chunk = await receiver()
+                except TimeoutError:
+                    raise RequestTimeout(f"The body did not arrive within {limits.body_time:g} seconds.") from None
+                waited += clock() - start
+            if not chunk:
+                return
+            size += len(chunk)
+            if size > limits.body:
+                raise ContentTooLarge(f"The body is over {limits.body} bytes.")
+            yield chunk
+
+    async def text(self) -> str:
+        """Return the body as text, in its charset.
+
+        Raises:
+            BadRequest: The charset is unknown, or the body is not in it.
+        """
+        body = await self.body()
+        try:
+            return body.decode(self.charset)
+        except UnicodeError:
+            raise BadRequest(f"The body is not {self.charset}.") from None
+
+    async def json(self) -> Any:
+        """Return the body read as JSON (Any: whatever the client sent). It is read once.
+
+        Raises:
+            BadRequest: It is no JSON, not UTF-8, or nested too deep.
+        """
+        try:
+            return self._json
+        except AttributeError:
+            pass
+        body = await self.body()
+        try:
+            value = msgspec.json.decode(body)
+        except msgspec.DecodeError as error:
+            raise BadRequest(f"The body is not JSON: {error}.") from None
+        except UnicodeDecodeError:
+            raise BadRequest("The body is not UTF-8.") from None
+        except RecursionError:
+            raise BadRequest("The JSON of the body is nested too deep.") from None
+        self._json = value
+        return value
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path}>"

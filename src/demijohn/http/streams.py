@@ -1,0 +1,84 @@
+"""Responses whose body is produced while it is sent."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+
+from demijohn.http.headers import Raw
+from demijohn.http.response import Response
+from demijohn.types import HeadersLike
+
+__all__ = ["StreamResponse"]
+
+_DONE = object()
+
+
+class StreamResponse(Response):
+    """A response whose body is an iterator, sent piece by piece.
+
+    Args:
+        body_iterator: An async iterator (a generator, mostly), or a sync one, which is stepped in a worker thread.
+            Pieces are bytes, or text that is sent as UTF-8.
+
+    The transport iterates over `body_iterator` and awaits `aclose()` at the end, whether the client stayed or not.
+
+    Example:
+        >>> async def numbers():
+        ...     for number in range(3):
+        ...         yield f"{number}\\n"
+        >>> response = StreamResponse(numbers(), content_type="text/plain")
+    """
+
+    __slots__ = ("_source", "body_iterator")
+
+    body_iterator: AsyncIterator[bytes]
+
+    def __init__(
+        self,
+        body_iterator: AsyncIterable[bytes | str] | Iterable[bytes | str],
+        status: int = 200,
+        headers: HeadersLike | None = None,
+        *,
+        content_type: str | None = "application/octet-stream",
+    ) -> None:
+        super().__init__(b"", status, headers, content_type=content_type)
+        self._source = body_iterator
+        if isinstance(body_iterator, AsyncIterable):
+            self.body_iterator = _from_async(body_iterator)
+        else:
+            self.body_iterator = _from_sync(body_iterator)
+
+    def _length_lines(self, method: str) -> Raw:
+        if self.is_bodyless or not self._headers:
+            return []
+        return [line for line in self._headers if line[0] == b"content-length"]
+
+    async def aclose(self) -> None:
+        """End the iterator, whether it was started or not; the transport awaits this in every case."""
+        close = getattr(self.body_iterator, "aclose", None)
+        if close is not None:
+            await close()
+        # A generator that was never started does not close what it iterates over.
+        close = getattr(self._source, "aclose", None)
+        if close is not None:
+            await close()
+            return
+        close = getattr(self._source, "close", None)
+        if close is not None:
+            close()
+
+
+async def _from_async(source: AsyncIterable[bytes | str]) -> AsyncIterator[bytes]:
+    async for piece in source:
+        if piece:
+            yield piece.encode() if isinstance(piece, str) else piece
+
+
+async def _from_sync(source: Iterable[bytes | str]) -> AsyncIterator[bytes]:
+    from asyncio import to_thread
+
+    iterator = iter(source)
+    while True:
+        piece = await to_thread(next, iterator, _DONE)
+        if piece is _DONE:
+            return
+        if piece:
+            yield piece.encode() if isinstance(piece, str) else piece  # type: ignore[misc]

@@ -1,0 +1,183 @@
+"""The request reads itself lazily, and what a client sends never breaks it."""
+
+import pytest
+
+from demijohn.errors import BadRequest, ContentTooLarge, HeadersTooLarge, RequestTimeout
+from demijohn.http import BodyConsumed, Limits, Request
+
+
+def make(
+    method: str = "GET", target: str = "/", headers: dict[str, str] | None = None, body: bytes | None = None
+) -> Request:
+    """Build a request as a transport does."""
+    path, _, query = target.partition("?")
+    raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in (headers or {}).items()]
+    request = Request(method, path, path.encode(), query.encode(), raw)
+    request._body = body
+    return request
+
+
+def feed(request: Request, *chunks: bytes) -> Request:
+    """Give the body in pieces, as a transport that streams does."""
+    waiting = [*chunks, b""]
+
+    async def receive() -> bytes:
+        return waiting.pop(0)
+
+    request._body = None
+    request._receiver = receive
+    return request
+
+
+def test_five_values_make_a_request() -> None:
+    """What a transport does not know has a default."""
+    request = Request("GET", "/a", b"/a", b"", [])
+    assert (request.scheme, request.http_version, request.root_path) == ("http", "1.1", "")
+    assert request.client is None
+    assert request.server is None
+    assert request.scope is None
+    assert dict(request.path_params) == {}
+    assert not request.is_disconnected()
+
+
+def test_the_url_is_what_the_client_asked_for() -> None:
+    """Scheme, host, mount point, path and query come together, escapes kept."""
+    request = Request("GET", "/a b", b"/a%20b", b"x=1%202", [(b"host", b"Example.org:8000")])
+    request.root_path = "/app"
+    assert str(request.url) == "http://example.org:8000/app/a%20b?x=1%202"
+    assert (request.host, request.hostname, request.port) == ("example.org:8000", "example.org", 8000)
+
+
+def test_without_a_host_header_the_server_is_named() -> None:
+    """HTTP/1.0 needs no Host."""
+    request = make()
+    request.server = ("::1", 8000)
+    assert request.host == "[::1]:8000"
+    assert request.hostname == "::1"
+    assert request.port == 8000
+
+
+def test_a_port_that_is_none_is_a_bad_request() -> None:
+    """`Host: a:99999` answers 400, not 500."""
+    with pytest.raises(BadRequest):
+        _ = make(headers={"Host": "a:99999"}).port
+
+
+def test_computed_values_are_kept() -> None:
+    """The second read returns the very same object."""
+    request = make(target="/?a=1", headers={"Cookie": "a=1"})
+    assert request.query is request.query
+    assert request.cookies is request.cookies
+    assert request.g is request.g
+
+
+def test_invalid_utf8_in_the_query_is_a_bad_request() -> None:
+    """`%FF` answers 400, not 500."""
+    with pytest.raises(BadRequest):
+        _ = make(target="/?a=%FF").query
+
+
+def test_too_many_query_fields_are_a_bad_request() -> None:
+    """The limit holds before anything is parsed."""
+    request = make(target="/?" + "&".join("a=1" for _ in range(11)))
+    request.limits = Limits(query_fields=10)
+    with pytest.raises(BadRequest):
+        _ = request.query
+
+
+@pytest.mark.parametrize("name", ["user", "session", "db", "args"])
+def test_names_of_other_frameworks_say_where_to_look(name: str) -> None:
+    """`request.user` explains itself, and `hasattr` is still false."""
+    request = make()
+    assert not hasattr(request, name)
+    with pytest.raises(AttributeError, match="DJN-304"):
+        getattr(request, name)
+
+
+def test_an_unknown_attribute_cannot_be_set() -> None:
+    """A request has slots: a typo is an error."""
+    with pytest.raises(AttributeError):
+        make().usr = 1  # type: ignore[attr-defined]
+
+
+def test_scratch_names_what_is_missing() -> None:
+    """`g` has a clear error, a default and a suggestion."""
+    g = make().g
+    g.tenant = "north"
+    assert g.tenant == "north"
+    assert g.get("user") is None
+    with pytest.raises(AttributeError, match="'tenant'"):
+        _ = g.tennant
+
+
+async def test_body_is_read_once_and_kept() -> None:
+    """`body` may be called again; `json` and `text` use it."""
+    request = feed(make("POST"), b'{"a":', b"1}")
+    assert await request.body() == b'{"a":1}'
+    assert await request.json() == {"a": 1}
+    assert await request.text() == '{"a":1}'
+
+
+async def test_a_stream_is_given_out_once() -> None:
+    """The second reader is told that the body is gone."""
+    request = feed(make("POST"), b"a", b"b")
+    assert [chunk async for chunk in request.stream()] == [b"a", b"b"]
+    with pytest.raises(BodyConsumed):
+        await request.body()
+
+
+async def test_a_body_over_the_limit_is_refused() -> None:
+    """Announced or not, given at once or in pieces: 413."""
+    for request in (
+        make("POST", body=b"x" * 11),
+        feed(make("POST"), b"x" * 6, b"x" * 6),
+        feed(make("POST", headers={"Content-Length": "11"})),
+    ):
+        request.limits = Limits(body=10)
+        with pytest.raises(ContentTooLarge):
+            await request.body()
+
+
+async def test_a_body_that_does_not_come_times_out() -> None:
+    """408 after the time for bodies."""
+    import asyncio
+
+    request = make("POST")
+
+    async def never() -> bytes:
+        await asyncio.Event().wait()
+        return b""
+
+    request._receiver = never
+    request.limits = Limits(body_time=0.01)
+    with pytest.raises(RequestTimeout):
+        await request.body()
+
+
+@pytest.mark.parametrize("body", [b"{", b'"\xff"', b"[" * 100_000, b"", b"{'a': 1}"])
+async def test_what_is_no_json_is_a_bad_request(body: bytes) -> None:
+    """Malformed, not UTF-8, too deep, empty: 400."""
+    with pytest.raises(BadRequest):
+        await make("POST", body=body).json()
+
+
+async def test_text_in_another_charset() -> None:
+    """The charset of Content-Type counts; an unknown one is a 400."""
+    request = make("POST", headers={"Content-Type": "text/plain; charset=latin-1"}, body=b"\xe9")
+    assert await request.text() == "é"
+    for charset in ("klingon", "rot13", "base64"):
+        request = make("POST", headers={"Content-Type": f"text/plain; charset={charset}"}, body=b"a")
+        with pytest.raises(BadRequest):
+            await request.text()
+
+
+def test_head_limits() -> None:
+    """Too many or too large headers are 431."""
+    request = make(headers={f"X-{n}": "1" for n in range(11)})
+    request.check_head()
+    request.limits = Limits(header_count=10)
+    with pytest.raises(HeadersTooLarge):
+        request.check_head()
+    request.limits = Limits(header_size=20)
+    with pytest.raises(HeadersTooLarge):
+        request.check_head()
