@@ -51,6 +51,7 @@ class Connection:
     __slots__ = (
         "__weakref__",
         "_disconnected",
+        "_exchange",
         "accept_languages",
         "app",
         "client",
@@ -102,6 +103,8 @@ class Connection:
     limits: Limits
     """How much this request may bring."""
     _disconnected: bool
+    _exchange: Any
+    """What the middleware room noted about this request, or `None` (Any: it lives floors above)."""
 
     headers: Headers
     """The header fields, by name in any case."""
@@ -145,6 +148,7 @@ class Connection:
         self.raw_path = raw_path
         self.query_string = query_string
         self.raw_headers = raw_headers
+        self._exchange = None
 
     if not TYPE_CHECKING:
 

@@ -87,6 +87,7 @@ class Request(Connection):
         self.raw_path = raw_path
         self.query_string = query_string
         self.raw_headers = raw_headers
+        self._exchange = None
 
     @property
     def content_length(self) -> int | None:
