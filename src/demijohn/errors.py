@@ -106,7 +106,7 @@ class FieldError(NamedTuple):
 
 
 class HTTPError(Exception):
-    """An answer to the client with an error status, raised from anywhere below a handler.
+    """An answer with an error status, raised from anywhere below a handler.
 
     Args:
         status: The status, 400 to 599.

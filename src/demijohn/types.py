@@ -33,7 +33,10 @@ MaybeAwaitable: TypeAlias = T | Awaitable[T]
 
 @runtime_checkable
 class Battery(Protocol):
-    """Anything that `app.use` takes: a name, what it needs, and how it plugs in."""
+    """Anything that `app.use` takes: a name, what it needs, and how it plugs in.
+
+    `name` is what other batteries ask for it by; `requires` are the names of those that have to be there first.
+    """
 
     @property
     def name(self) -> str: ...
@@ -42,4 +45,7 @@ class Battery(Protocol):
     def requires(self) -> tuple[str, ...]: ...
 
     def install(self, app: Any, /) -> None:
-        """Add to the registries of the app, and touch nothing else (Any: the app lives floors above)."""
+        """Add to the registries of the app, and touch nothing else.
+
+        `app` is `Any`: the app lives floors above.
+        """

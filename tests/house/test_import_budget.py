@@ -1,0 +1,66 @@
+"""What an import costs: each room, imported in a fresh process, loads only what it is allowed to."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from .repository import rooms
+
+pytestmark = pytest.mark.house
+
+KERNEL = {"demijohn", "msgspec"}
+
+_WEB = {"uvicorn", "httptools", "uvloop", "click", "h11", "websockets", "dotenv", "yaml"}
+_SQL = {"sqlalchemy", "greenlet", "typing_extensions"}
+_HTTP_CLIENT = {"httpx2", "httpcore2", "anyio", "h11", "idna", "truststore", "certifi", "typing_extensions", "h2"}
+_TEMPLATES = {"jinja2", "markupsafe"}
+
+# What a room may load when it is imported, beside the standard library and the kernel. Everything else: at first use.
+ALLOWED: dict[str, set[str]] = {
+    "admin": _SQL | _TEMPLATES,
+    "auth": set(),
+    "cache": set(),
+    "cli": {"click"},
+    "db": _SQL,
+    "debug": set(),
+    "forms": {"markupsafe"},
+    "i18n": {"babel"},
+    "migrations": _SQL | {"alembic", "mako", "markupsafe"},
+    "templating": _TEMPLATES,
+    "testing": _HTTP_CLIENT,
+}
+
+# New modules of `import demijohn`, the standard library's included; a number that may only be moved with a reason.
+MODULES = 330
+
+_PROBE = """
+import json, sys
+before = set(sys.modules)
+import {module}
+new = [name for name in sys.modules if name not in before]
+top = {{name.partition(".")[0] for name in new}}
+print(json.dumps([len(new), sorted(top - set(sys.stdlib_module_names) - set(sys.builtin_module_names))]))
+"""
+
+
+def _imported(module: str) -> tuple[int, set[str]]:
+    """How many modules a fresh process loads for it, and which third parties."""
+    command = [sys.executable, "-X", "utf8", "-I", "-c", _PROBE.format(module=module)]
+    count, foreign = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+    return count, {name for name in foreign if not name.startswith("_")}
+
+
+def test_root_loads_msgspec_only() -> None:
+    """`import demijohn` loads the standard library, msgspec and nothing else, and not much of those."""
+    count, foreign = _imported("demijohn")
+    assert foreign - KERNEL == set()
+    assert count <= MODULES
+
+
+@pytest.mark.parametrize("room", rooms())
+def test_room_keeps_its_budget(room: str) -> None:
+    """A room loads the third parties on its list; `import demijohn.testing` starts no database."""
+    _count, foreign = _imported(f"demijohn.{room}")
+    assert foreign - KERNEL - ALLOWED.get(room, set()) == set()

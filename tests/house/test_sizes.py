@@ -1,0 +1,109 @@
+"""Sizes and shapes: short modules, short constructors, few positional parameters, plain file names."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .repository import SOURCE, short, source_files, tracked_files, tree_of
+
+pytestmark = pytest.mark.house
+
+MODULE_LINES = 600
+CONSTRUCTOR_PARAMETERS = 8
+POSITIONAL_PARAMETERS = 2
+FORBIDDEN_STEMS = {"util", "utils", "helper", "helpers", "common", "misc", "stuff", "tools", "base_utils"}
+
+# path: (lines, reason)
+LONG_MODULES: dict[str, tuple[int, str]] = {}
+# "path:Class": (parameters, reason)
+LONG_CONSTRUCTORS: dict[str, tuple[int, str]] = {}
+# "path:function" or "path:Class.method": reason
+MANY_POSITIONAL: dict[str, str] = {}
+
+
+def _functions(path: Path) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, bool]]:
+    """Every function and method at the top of a module or class: its name, its node, whether it is a method."""
+    for node in tree_of(path).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, node, False
+        elif isinstance(node, ast.ClassDef):
+            for inner in node.body:
+                if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+                    yield f"{node.name}.{inner.name}", inner, not _is_static(inner)
+
+
+def _is_static(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(decorator, ast.Name) and decorator.id == "staticmethod" for decorator in node.decorator_list)
+
+
+def test_modules_are_short() -> None:
+    """No module is longer than 600 lines without a reason."""
+    long = []
+    for path in source_files():
+        lines = path.read_text().count("\n")
+        limit, _reason = LONG_MODULES.get(short(path), (MODULE_LINES, ""))
+        if lines > limit:
+            long.append(f"{short(path)}: {lines} lines")
+    assert long == []
+
+
+def test_constructors_are_short() -> None:
+    """No constructor takes more than eight parameters without a reason."""
+    long = []
+    for path in source_files():
+        for name, node, method in _functions(path):
+            if not name.endswith(".__init__"):
+                continue
+            arguments = node.args
+            count = len(arguments.posonlyargs) + len(arguments.args) + len(arguments.kwonlyargs) - method
+            place = f"{short(path)}:{name.partition('.')[0]}"
+            limit, _reason = LONG_CONSTRUCTORS.get(place, (CONSTRUCTOR_PARAMETERS, ""))
+            if count > limit:
+                long.append(f"{place}: {count} parameters")
+    assert long == []
+
+
+def test_public_functions_take_two_positional_parameters() -> None:
+    """A public function or method takes at most two positional parameters; the rest are keyword-only.
+
+    Dunder methods (other than `__init__`) have the parameters that Python gives them, private files are free.
+    """
+    many = []
+    for path in source_files():
+        if any(part.startswith("_") and part != "__init__.py" for part in path.relative_to(SOURCE).parts):
+            continue
+        for name, node, method in _functions(path):
+            parts = name.split(".")
+            if any(part.startswith("_") and part != "__init__" for part in parts) or _is_overload(node):
+                continue
+            count = len(node.args.posonlyargs) + len(node.args.args) - method
+            place = f"{short(path)}:{name}"
+            if count > POSITIONAL_PARAMETERS and place not in MANY_POSITIONAL:
+                many.append(f"{place}: {count}")
+    assert many == []
+
+
+def _is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(decorator, ast.Name) and decorator.id == "overload" for decorator in node.decorator_list)
+
+
+def test_files_have_plain_names() -> None:
+    """No file or folder is a junk room."""
+    junk = [
+        short(path)
+        for path in tracked_files()
+        if path.suffix == ".py" and FORBIDDEN_STEMS & {path.stem, *path.relative_to(SOURCE.parents[1]).parts[1:-1]}
+    ]
+    assert junk == []
+
+
+def test_exceptions_are_still_needed() -> None:
+    """An exception whose file is gone, or which has no reason, is taken off the list."""
+    for place, reason in [
+        *((place, reason) for place, (_limit, reason) in (LONG_MODULES | LONG_CONSTRUCTORS).items()),
+        *MANY_POSITIONAL.items(),
+    ]:
+        assert (SOURCE.parents[1] / place.partition(":")[0]).is_file(), place
+        assert len(reason) > 10, place
