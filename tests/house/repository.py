@@ -1,9 +1,14 @@
 """What the tests of the house share: the folders, the rooms, and what git tracks."""
 
 import ast
+import importlib
+import inspect
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+
+import demijohn
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "demijohn"
@@ -45,3 +50,26 @@ def tree_of(path: Path) -> ast.Module:
 def short(path: Path) -> str:
     """The path as a person writes it, relative to the repository."""
     return path.relative_to(ROOT).as_posix()
+
+
+def public_things() -> Iterator[tuple[str, object]]:
+    """Every class and function that a room offers, and the public methods and properties that a class defines.
+
+    Of a protocol the class docstring alone counts: its members have no bodies to explain.
+    """
+    for room in ("", *rooms()):
+        module = importlib.import_module(f"demijohn.{room}") if room else demijohn
+        for name in getattr(module, "__all__", ()):
+            thing = getattr(module, name)
+            if not (inspect.isclass(thing) or inspect.isroutine(thing)) or not _ours(thing):
+                continue
+            yield f"{module.__name__}.{name}", thing
+            if inspect.isclass(thing) and not getattr(thing, "_is_protocol", False):
+                for member, value in vars(thing).items():
+                    value = value.__func__ if isinstance(value, classmethod | staticmethod) else value
+                    if not member.startswith("_") and (inspect.isroutine(value) or isinstance(value, property)):
+                        yield f"{module.__name__}.{name}.{member}", getattr(thing, member)
+
+
+def _ours(thing: object) -> bool:
+    return str(getattr(thing, "__module__", "")).partition(".")[0] == "demijohn"

@@ -10,51 +10,27 @@ from pathlib import Path
 
 import pytest
 
-import demijohn
-
-from .repository import ROOT, SOURCE, rooms, short, source_files, tree_of
+from .repository import ROOT, SOURCE, public_things, short, source_files, tree_of
 
 pytestmark = pytest.mark.house
 
 FIRST_LINE = 80
 
 
-def _public_things() -> Iterator[tuple[str, object]]:
-    """Every class and function that a room offers, and the public methods and properties that a class defines.
-
-    Of a protocol the class docstring alone counts: its members have no bodies to explain.
-    """
-    for room in ("", *rooms()):
-        module = importlib.import_module(f"demijohn.{room}") if room else demijohn
-        for name in getattr(module, "__all__", ()):
-            thing = getattr(module, name)
-            if not (inspect.isclass(thing) or inspect.isroutine(thing)) or not _ours(thing):
-                continue
-            yield f"{module.__name__}.{name}", thing
-            if inspect.isclass(thing) and not getattr(thing, "_is_protocol", False):
-                for member, value in vars(thing).items():
-                    value = value.__func__ if isinstance(value, classmethod | staticmethod) else value
-                    if not member.startswith("_") and (inspect.isroutine(value) or isinstance(value, property)):
-                        yield f"{module.__name__}.{name}.{member}", getattr(thing, member)
-
-
-def _ours(thing: object) -> bool:
-    return str(getattr(thing, "__module__", "")).partition(".")[0] == "demijohn"
-
-
 def test_public_names_are_documented() -> None:
     """Every public class, function, method and property says what it is or does."""
-    assert [name for name, thing in _public_things() if not inspect.getdoc(thing)] == []
+    bare = [name for name, thing in public_things() if not inspect.getdoc(thing)]
+    assert not bare, "\n" + "\n".join(bare)
 
 
 def test_first_lines_are_short() -> None:
     """The first line of a docstring fits in eighty characters and is a whole sentence or phrase."""
     long = []
-    for name, thing in _public_things():
+    for name, thing in public_things():
         first = (inspect.getdoc(thing) or " ").splitlines()[0]
         if len(first) > FIRST_LINE or not first.strip():
             long.append(f"{name}: {len(first)}: {first}")
-    assert long == []
+    assert not long, "\n" + "\n".join(long)
 
 
 def _tests() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
@@ -67,7 +43,8 @@ def _tests() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
 def test_tests_say_what_they_hold() -> None:
     """Every test states the behaviour it holds in a docstring."""
     # a test inside a test is the text of a program under test, not one of ours
-    assert [place for place, node in _tests() if not ast.get_docstring(node) and node.col_offset in {0, 4}] == []
+    bare = [place for place, node in _tests() if not ast.get_docstring(node) and node.col_offset in {0, 4}]
+    assert not bare, "\n" + "\n".join(bare)
 
 
 def _has_examples(path: Path) -> bool:

@@ -10,7 +10,8 @@ from .repository import rooms
 
 pytestmark = pytest.mark.house
 
-KERNEL = {"demijohn", "msgspec"}
+# msgspec looks for typing_extensions itself
+KERNEL = {"demijohn", "msgspec", "typing_extensions"}
 
 _WEB = {"uvicorn", "httptools", "uvloop", "click", "h11", "websockets", "dotenv", "yaml"}
 _SQL = {"sqlalchemy", "greenlet", "typing_extensions"}

@@ -43,7 +43,9 @@ class NoSuchAttribute(DemijohnError, AttributeError):
 
 
 class Connection:
-    """The head of a request: five values are set at once, all others when they are first read.
+    """The head of a request.
+
+    Five values are set at once, all others when they are first read.
 
     Attributes that are computed keep their value, so that the second read costs what a slot costs.
     """
@@ -181,7 +183,10 @@ class Connection:
 
     @property
     def host(self) -> str:
-        """The `Host` header in lower case, with its port; the server's own address where there is none."""
+        """The `Host` header in lower case, with its port.
+
+        The server's own address where there is none.
+        """
         host = self.headers.get("host")
         if host:
             return host.lower()
@@ -241,7 +246,9 @@ class Connection:
         return self._disconnected
 
     def check_head(self) -> None:
-        """Hold the header lines against the limits; transports that do so themselves need not call it.
+        """Hold the header lines against the limits.
+
+        Transports that do so themselves need not call it.
 
         Raises:
             HeadersTooLarge: There are too many, or they are too large together.

@@ -35,7 +35,9 @@ def format_http_date(when: datetime | float) -> str:
 
 
 def parse_http_date(text: str) -> datetime | None:
-    """Read a date in any of the three forms that RFC 9110 lists; `None` for anything else.
+    """Read a date in any of the three forms that RFC 9110 lists.
+
+    `None` for anything else.
 
     The result is aware and in UTC. A year of two digits that seems more than 50 years ahead is of the past.
     """

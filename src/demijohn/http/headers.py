@@ -107,7 +107,10 @@ class Headers(Mapping[str, str]):
 
     @classmethod
     def from_raw(cls, raw: Raw, /) -> "Headers":
-        """Read lines from the wire; names must be in lower case. The list is kept, not copied."""
+        """Read lines from the wire; names must be in lower case.
+
+        The list is kept, not copied.
+        """
         self = cls.__new__(cls)
         self.raw = raw
         self._index = None
@@ -232,7 +235,10 @@ class MutableHeaders(Headers, MutableMapping[str, str]):
             self.add(name, value)
 
     def add_vary(self, *names: str) -> None:
-        """Name request headers in `Vary`, each once; `*` stands for all and swallows the rest."""
+        """Name request headers in `Vary`, each once.
+
+        `*` stands for all and swallows the rest.
+        """
         value = self.get("vary", "")
         present = [part.strip() for part in value.split(",") if part.strip()]
         known = {part.lower() for part in present}

@@ -33,7 +33,10 @@ class MediaType:
 
     @classmethod
     def find(cls, value: str) -> "MediaType | None":
-        """Read a header value; `None` for what is no media type. Parameters that make no sense are skipped."""
+        """Read a header value; `None` for what is no media type.
+
+        Parameters that make no sense are skipped.
+        """
         found = _ESSENCE.match(value)
         if found is None:
             return None

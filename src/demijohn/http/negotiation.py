@@ -13,7 +13,10 @@ _MOST = 64
 
 
 class Preference(NamedTuple):
-    """One thing that the client named: the value in lower case, its parameters, and how much it is wanted."""
+    """One thing that the client named, and how much it is wanted.
+
+    The value is in lower case, with its parameters.
+    """
 
     value: str
     quality: float
@@ -75,7 +78,9 @@ _cached_preferences = lru_cache(maxsize=256)(_preferences)
 
 
 def parse_preferences(header: str) -> tuple[Preference, ...]:
-    """Read a header of the Accept family; what makes no sense is skipped, and nothing raises.
+    """Read a header of the Accept family; what makes no sense is skipped.
+
+    Nothing raises.
 
     At most 64 entries are read.
     """
@@ -180,7 +185,10 @@ class Accept(_Accepted):
 
     @property
     def names_html(self) -> bool:
-        """Whether HTML is asked for by name, as browsers do for a page, and not by `*/*` alone."""
+        """Whether HTML is asked for by name, not by `*/*` alone.
+
+        Browsers do so for a page.
+        """
         return self._names("text/html", "application/xhtml+xml")
 
     @property
@@ -243,7 +251,10 @@ class AcceptEncodings(_Accepted):
     __slots__ = ()
 
     def quality(self, offer: str) -> float:
-        """Return how much a coding is wanted: 0 (refused) to 1. Without the header only `identity` is."""
+        """Return how much a coding is wanted: 0 (refused) to 1.
+
+        Without the header only `identity` is.
+        """
         offer = offer.lower()
         star: float | None = None
         for value, wanted, _ in self.preferences:

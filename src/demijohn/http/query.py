@@ -13,7 +13,9 @@ __all__ = ["QueryParams", "encode_pairs", "parse_pairs"]
 def parse_pairs(
     raw: bytes, *, limit: int = 1000, what: str = "query string", too_many: type[HTTPError] = ContentTooLarge
 ) -> list[tuple[str, str]]:
-    """Read `a=1&b=2` into pairs; blanks are kept, `+` is a space, and only `&` separates.
+    """Read `a=1&b=2` into pairs; blanks are kept.
+
+    `+` is a space, and only `&` separates.
 
     A percent sign that starts no escape stands for itself.
 

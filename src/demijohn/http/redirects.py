@@ -32,7 +32,9 @@ class HasPage(Protocol):
 
 
 class RedirectResponse(Response):
-    """A response that sends the browser to another URL, which is not checked; `redirect()` checks it.
+    """A response that sends the browser to another URL, which is not checked.
+
+    `redirect()` checks it.
 
     Args:
         location: A URL or a path.
@@ -53,7 +55,9 @@ class RedirectResponse(Response):
 
 
 def is_safe_path(location: str) -> bool:
-    """Whether a location stays on this site: a path, a query or a fragment, and no trick in it.
+    """Whether a location stays on this site.
+
+    It does if it is a path, a query or a fragment, and there is no trick in it.
 
     Browsers take backslashes for slashes and drop control characters: such a location leads away, and is refused.
     """

@@ -31,7 +31,9 @@ def _content_type(request: "Request") -> MediaType | None:
 
 
 class Request(Connection):
-    """A request. Transports build it from five values and set further slots where they know more.
+    """What a client asks for, read as far as it is needed.
+
+    Transports build it from five values and set further slots where they know more.
 
     Args:
         method: In upper case.

@@ -39,7 +39,9 @@ def check_status(status: int) -> int:
 
 
 class ResponseHeaders(MutableHeaders):
-    """The headers of a response, a view: `Content-Type` lives in `response.content_type`.
+    """The headers of a response, a view.
+
+    `Content-Type` lives in `response.content_type`.
 
     `Content-Length` is computed from the body by the transport, so setting it has no effect where there is a body.
     """
@@ -276,7 +278,9 @@ class Response:
         samesite: SameSite | None = "lax",
         partitioned: bool = False,
     ) -> None:
-        """Tell the browser to forget a cookie; path, domain and prefix must be those it was set with.
+        """Tell the browser to forget a cookie.
+
+        Path, domain and prefix must be those it was set with.
 
         Raises:
             BadCookie: Browsers would refuse it.
@@ -341,7 +345,10 @@ class PlainTextResponse(Response):
 
 
 class HTMLResponse(Response):
-    """HTML, as `text/html; charset=utf-8`. The text is sent as it is: what people typed must be escaped before."""
+    """HTML, as `text/html; charset=utf-8`.
+
+    The text is sent as it is: what people typed must be escaped before.
+    """
 
     __slots__ = ()
 

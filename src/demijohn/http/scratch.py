@@ -16,7 +16,9 @@ class MissingScratch(DemijohnError, AttributeError):
 
 
 class Scratch:
-    """Attributes of one request, set and read by name (`Any`: each app knows what it keeps there).
+    """Attributes of one request, set and read by name.
+
+    The values are `Any`: each app knows what it keeps there.
 
     For names that a checker knows, annotate a subclass and give it to the app, or ask for a service by type.
 

@@ -52,7 +52,10 @@ class StreamResponse(Response):
         return [line for line in self._headers if line[0] == b"content-length"]
 
     async def aclose(self) -> None:
-        """End the iterator, whether it was started or not; the transport awaits this in every case."""
+        """End the iterator, whether it was started or not.
+
+        The transport awaits this in every case.
+        """
         close = getattr(self.body_iterator, "aclose", None)
         if close is not None:
             await close()

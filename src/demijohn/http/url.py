@@ -64,7 +64,7 @@ class URL:
 
     @property
     def hostname(self) -> str:
-        """The host in lower case, without port and without the brackets of an IPv6 address."""
+        """The host in lower case, without the port and the brackets of an IPv6 address."""
         host = self.host
         if host.startswith("["):
             return host[1 : host.find("]")].lower()
@@ -128,7 +128,10 @@ class URL:
         query: str | QueryParams | None = None,
         fragment: str | None = None,
     ) -> "URL":
-        """Return a copy with other parts. `port=None` removes the port; the path is encoded where it has to be."""
+        """Return a copy with other parts.
+
+        `port=None` removes the port; the path is encoded where it has to be.
+        """
         if netloc is None:
             netloc = self.netloc
             if hostname is not None or port != "":
