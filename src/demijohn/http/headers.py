@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from typing import TypeVar, overload
+from typing import TypeVar, cast, overload
 
 from demijohn.errors import DemijohnError
 from demijohn.types import HeadersLike
@@ -80,7 +80,8 @@ def encode_value(value: str, /, name: str = "") -> bytes:
 
 def encode_lines(headers: HeadersLike) -> Raw:
     """Return headers given as a mapping or as pairs as lines for the wire."""
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    # pyright takes a mapping for an iterable of pairs too
+    pairs = cast("Iterable[tuple[str, str]]", headers.items() if isinstance(headers, Mapping) else headers)
     return [(encode_name(name), encode_value(value, name)) for name, value in pairs]
 
 
@@ -230,7 +231,7 @@ class MutableHeaders(Headers, MutableMapping[str, str]):
 
     def extend(self, headers: HeadersLike) -> None:
         """Add every line of a mapping or of pairs."""
-        pairs: Iterable[tuple[str, str]] = headers.items() if isinstance(headers, Mapping) else headers
+        pairs = cast("Iterable[tuple[str, str]]", headers.items() if isinstance(headers, Mapping) else headers)
         for name, value in pairs:
             self.add(name, value)
 

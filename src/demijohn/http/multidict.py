@@ -1,7 +1,7 @@
 """A read-only mapping in which a name may come more than once."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, cast, overload
 
 __all__ = ["MultiDict"]
 
@@ -25,7 +25,9 @@ class MultiDict(Mapping[str, V_co], Generic[V_co]):
     __slots__ = ("_last", "_pairs")
 
     def __init__(self, pairs: Iterable[tuple[str, V_co]] | Mapping[str, V_co] = (), /) -> None:
-        self._pairs: list[tuple[str, V_co]] = list(pairs.items() if isinstance(pairs, Mapping) else pairs)
+        # pyright takes a mapping for an iterable of pairs too
+        items = cast("Iterable[tuple[str, V_co]]", pairs.items() if isinstance(pairs, Mapping) else pairs)
+        self._pairs: list[tuple[str, V_co]] = list(items)
         self._last: dict[str, V_co] = dict(self._pairs)
 
     def __getitem__(self, name: str, /) -> V_co:

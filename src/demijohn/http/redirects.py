@@ -29,6 +29,7 @@ class HasPage(Protocol):
 
     def page_url(self) -> str:
         """Return the path of its page."""
+        raise NotImplementedError
 
 
 class RedirectResponse(Response):
