@@ -3,6 +3,7 @@
 from demijohn.http.connection import Connection
 from demijohn.http.cookies import BadCookie, Cookies
 from demijohn.http.dates import format_http_date, parse_http_date
+from demijohn.http.forms import FormData
 from demijohn.http.headers import BadHeader, Headers, MutableHeaders
 from demijohn.http.limits import DEFAULT_LIMITS, Limits
 from demijohn.http.media_type import MediaType
@@ -14,6 +15,7 @@ from demijohn.http.request import BodyConsumed, ClientDisconnected, Request
 from demijohn.http.response import BadStatus, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from demijohn.http.scratch import Scratch
 from demijohn.http.streams import StreamResponse
+from demijohn.http.upload import UploadFile, safe_filename
 from demijohn.http.url import URL
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "ClientDisconnected",
     "Connection",
     "Cookies",
+    "FormData",
     "HTMLResponse",
     "Headers",
     "JSONResponse",
@@ -44,8 +47,10 @@ __all__ = [
     "Scratch",
     "StreamResponse",
     "UnsafeRedirect",
+    "UploadFile",
     "format_http_date",
     "is_safe_path",
     "parse_http_date",
     "redirect",
+    "safe_filename",
 ]

@@ -45,26 +45,27 @@ class NoSuchAttribute(DemijohnError, AttributeError):
 class Connection:
     """The head of a request.
 
-    Five values are set at once, all others when they are first read.
+    What transports give is set at once, all else is computed when it is first read, and kept.
 
-    Attributes that are computed keep their value, so that the second read costs what a slot costs.
+    Slots that most requests never read are left empty: `__getattr__` fills them, from the table `_lazy`. That costs
+    nothing when a request is built and a microsecond when such a slot is read for the first time.
     """
 
     __slots__ = (
         "__weakref__",
+        "_cookies",
         "_disconnected",
         "_exchange",
+        "_g",
+        "_headers",
+        "_query",
         "accept_languages",
         "app",
         "client",
-        "cookies",
-        "g",
-        "headers",
         "http_version",
         "limits",
         "path",
         "path_params",
-        "query",
         "query_string",
         "raw_headers",
         "raw_path",
@@ -108,25 +109,12 @@ class Connection:
     _exchange: Any
     """What the middleware room noted about this request, or `None` (Any: it lives floors above)."""
 
-    headers: Headers
-    """The header fields, by name in any case."""
-    query: QueryParams
-    """The fields of the query string.
-
-    Raises:
-        BadRequest: It is not UTF-8, or has more fields than the limits allow.
-    """
-    cookies: Mapping[str, str]
-    """The cookies, by name."""
     url: URL
     """The URL that the client asked for."""
-    g: Scratch
-    """A place for whatever this request carries along."""
     accept_languages: AcceptLanguages
     """The languages that the client reads."""
 
     _lazy: ClassVar[dict[str, Callable[[Any], Any]]] = {
-        "scheme": lambda self: "http",
         "http_version": lambda self: "1.1",
         "root_path": lambda self: "",
         "client": lambda self: None,
@@ -135,13 +123,8 @@ class Connection:
         "route": lambda self: None,
         "path_params": lambda self: NO_PARAMS,
         "scope": lambda self: None,
-        "limits": lambda self: DEFAULT_LIMITS,
         "_disconnected": lambda self: False,
-        "headers": lambda self: Headers.from_raw(self.raw_headers),
-        "query": lambda self: QueryParams(self.query_string, limit=self.limits.query_fields),
-        "cookies": lambda self: Cookies(self.headers.get("cookie", "")),
         "url": lambda self: self._url(),
-        "g": lambda self: Scratch(),
         "accept_languages": lambda self: AcceptLanguages(self.headers.get("accept-language")),
     }
 
@@ -151,6 +134,12 @@ class Connection:
         self.query_string = query_string
         self.raw_headers = raw_headers
         self._exchange = None
+        self.scheme = "http"
+        self.limits = DEFAULT_LIMITS
+        self._headers: Headers | None = None
+        self._query: QueryParams | None = None
+        self._cookies: Cookies | None = None
+        self._g: Scratch | None = None
 
     if not TYPE_CHECKING:
 
@@ -180,6 +169,42 @@ class Connection:
             path=(quote(self.root_path) if self.root_path else "") + path,
             query=self.query_string.decode("latin-1"),
         )
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields, by name in any case."""
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = Headers.from_raw(self.raw_headers)
+        return headers
+
+    @property
+    def query(self) -> QueryParams:
+        """The fields of the query string.
+
+        Raises:
+            BadRequest: It is not UTF-8, or has more fields than the limits allow.
+        """
+        query = self._query
+        if query is None:
+            query = self._query = QueryParams.from_raw(self.query_string, self.limits.query_fields)
+        return query
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The cookies, by name."""
+        cookies = self._cookies
+        if cookies is None:
+            cookies = self._cookies = Cookies(self.headers.get("cookie", ""))
+        return cookies
+
+    @property
+    def g(self) -> Scratch:
+        """A place for whatever this request carries along."""
+        g = self._g
+        if g is None:
+            g = self._g = Scratch()
+        return g
 
     @property
     def host(self) -> str:

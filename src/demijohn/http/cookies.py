@@ -67,12 +67,16 @@ def _unescape(found: re.Match[bytes]) -> bytes:
 def parse_cookies(header: str) -> dict[str, str]:
     """Read a `Cookie` header (text in Latin-1, as it came from the wire)."""
     cookies: dict[str, str] = {}
+    plain = header.isascii()
     for part in header.split(";"):
         name, equals, value = part.partition("=")
         name = name.strip(" \t")
         if not equals or not name or name in cookies:
             continue
         value = value.strip(" \t")
+        if plain and '"' not in value:
+            cookies[name] = value
+            continue
         if len(value) > 1 and value[0] == '"' == value[-1]:
             value = value[1:-1]
             if "\\" in value:

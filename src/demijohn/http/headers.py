@@ -147,10 +147,12 @@ class Headers(Mapping[str, str]):
         index = self._index
         if index is None:
             index = self._by_name()
-        try:
-            value = index.get(name.lower().encode("latin-1"))
-        except UnicodeEncodeError:
-            return default
+        key = _names.get(name)
+        if key is None:
+            key = name.lower().encode("latin-1", "replace")
+            if len(_names) < _NAMES_KEPT and _NAME.fullmatch(name):
+                _names[name] = key
+        value = index.get(key)
         return default if value is None else value.decode("latin-1")
 
     def getlist(self, name: str) -> list[str]:

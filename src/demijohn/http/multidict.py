@@ -63,13 +63,12 @@ class MultiDict(Mapping[str, V_co], Generic[V_co]):
         With `type=int` (any callable of one argument) the value is converted, and the default stands for what
         cannot be (`ValueError` or `TypeError`).
         """
+        if type is None:
+            return self._last.get(name, default)
         if name not in self._last:
             return default
-        value = self._last[name]
-        if type is None:
-            return value
         try:
-            return type(value)
+            return type(self._last[name])
         except (ValueError, TypeError):
             return default
 

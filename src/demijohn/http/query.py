@@ -11,7 +11,12 @@ __all__ = ["QueryParams", "encode_pairs", "parse_pairs"]
 
 
 def parse_pairs(
-    raw: bytes, *, limit: int = 1000, what: str = "query string", too_many: type[HTTPError] = ContentTooLarge
+    raw: bytes,
+    *,
+    limit: int = 1000,
+    codec: str = "utf-8",
+    what: str = "query string",
+    too_many: type[HTTPError] = ContentTooLarge,
 ) -> list[tuple[str, str]]:
     """Read `a=1&b=2` into pairs; blanks are kept.
 
@@ -20,7 +25,7 @@ def parse_pairs(
     A percent sign that starts no escape stands for itself.
 
     Raises:
-        BadRequest: What the bytes stand for is not UTF-8.
+        BadRequest: What the bytes stand for is not in the codec, UTF-8 as a rule.
         HTTPError: There are more than `limit` pairs (of the class `too_many`).
     """
     if not raw:
@@ -28,10 +33,16 @@ def parse_pairs(
     if raw.count(b"&") >= limit:
         raise too_many(f"The {what} has more than {limit} fields.")
     try:
-        if b"%" not in raw:
-            text = (raw.replace(b"+", b" ") if b"+" in raw else raw).decode()
-            return [(name, value) for name, _, value in [part.partition("=") for part in text.split("&") if part]]
         pairs = []
+        if b"%" not in raw:
+            text = raw.decode(codec)
+            if "+" in text:
+                text = text.replace("+", " ")
+            for field in text.split("&"):
+                if field:
+                    key, _, content = field.partition("=")
+                    pairs.append((key, content))
+            return pairs
         for part in raw.replace(b"+", b" ").split(b"&"):
             if part:
                 name, _, value = part.partition(b"=")
@@ -39,10 +50,10 @@ def parse_pairs(
                     name = unquote_to_bytes(name)
                 if b"%" in value:
                     value = unquote_to_bytes(value)
-                pairs.append((name.decode(), value.decode()))
+                pairs.append((name.decode(codec), value.decode(codec)))
         return pairs
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"The {what} is not UTF-8.") from error
+    except UnicodeError:
+        raise BadRequest(f"The {what} is not {codec.upper()}.") from None
 
 
 def encode_pairs(pairs: Iterable[tuple[str, Any]]) -> str:
@@ -71,6 +82,14 @@ class QueryParams(MultiDict[str]):
             self._last = dict(self._pairs)
         else:
             super().__init__(source)
+
+    @classmethod
+    def from_raw(cls, raw: bytes, limit: int) -> "QueryParams":
+        """Read a query string from the wire."""
+        self = cls.__new__(cls)
+        pairs = self._pairs = parse_pairs(raw, limit=limit, too_many=BadRequest) if raw else []
+        self._last = dict(pairs)
+        return self
 
     def replace(self, **fields: Any) -> "QueryParams":
         """Return a copy in which these fields have these values.

@@ -6,11 +6,14 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from demijohn.errors import BadRequest, ContentTooLarge, DemijohnError, RequestTimeout
+from demijohn.errors import BadRequest, ContentTooLarge, DemijohnError, RequestTimeout, UnsupportedMediaType
 from demijohn.http.connection import Connection
+from demijohn.http.forms import FormData
 from demijohn.http.headers import Raw
+from demijohn.http.limits import DEFAULT_LIMITS
 from demijohn.http.media_type import MediaType
 from demijohn.http.negotiation import Accept, AcceptEncodings
+from demijohn.http.query import parse_pairs
 
 __all__ = ["BodyConsumed", "ClientDisconnected", "Request"]
 
@@ -65,6 +68,7 @@ class Request(Connection):
     _receiver: Callable[[], Awaitable[bytes]] | None
     _streamed: bool
     _json: Any
+    _form: FormData | None
 
     accept: Accept
     """The media types that the client takes."""
@@ -89,7 +93,9 @@ class Request(Connection):
         self.raw_path = raw_path
         self.query_string = query_string
         self.raw_headers = raw_headers
-        self._exchange = None
+        self.scheme = "http"
+        self.limits = DEFAULT_LIMITS
+        self._headers = self._query = self._cookies = self._g = self._form = self._exchange = None
 
     @property
     def content_length(self) -> int | None:
@@ -219,6 +225,53 @@ class Request(Connection):
             raise BadRequest("The JSON of the body is nested too deep.") from None
         self._json = value
         return value
+
+    async def form(self) -> FormData:
+        """Return the fields and files of a form; it is read once, files as they arrive.
+
+        Without a body the form is empty. Files are closed and removed at the end of the request.
+
+        Raises:
+            BadRequest: It is malformed or truncated, or not in its charset.
+            ContentTooLarge: A limit on the body, on fields or on files is reached.
+            UnsupportedMediaType: There is a body, and it is no form.
+            RequestTimeout: It did not arrive in time.
+            ClientDisconnected: The client left before its end.
+
+        Example:
+            form = await request.form()
+            title, photo = form.fields["title"], form.files["photo"]
+        """
+        form = self._form
+        if form is None:
+            form = self._form = await self._read_form()
+        return form
+
+    async def _read_form(self) -> FormData:
+        media = self.content_type
+        if media is not None and media.essence == "multipart/form-data":
+            from demijohn.http.multipart import read_multipart
+
+            return FormData(await read_multipart(self.stream(), media, self.limits))
+        if media is not None and media.essence == "application/x-www-form-urlencoded":
+            codec = self.charset
+            if "&=+%".encode(codec, "replace") != b"&=+%":
+                raise BadRequest("The charset of the form is no superset of ASCII.")
+            body = await self.body()
+            limits = self.limits
+            pairs = parse_pairs(body, limit=limits.form_fields, codec=codec, what="form")
+            if len(body) > limits.field_size and any(len(value) > limits.field_size for _, value in pairs):
+                raise ContentTooLarge(f"A field of the form is over {limits.field_size} bytes.")
+            return FormData(pairs)
+        if await self.body():
+            raise UnsupportedMediaType("A form is expected: application/x-www-form-urlencoded or multipart/form-data.")
+        return FormData()
+
+    def close(self) -> None:
+        """Close the files of the form; the app calls it at the end of the request."""
+        form = self._form
+        if form is not None:
+            form.close()
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"
