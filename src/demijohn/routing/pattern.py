@@ -62,6 +62,7 @@ class Pattern:
 
     @property
     def ends_with_slash(self) -> bool:
+        """True where the last segment is empty."""
         return self.segments[-1] == ()
 
 
