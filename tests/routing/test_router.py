@@ -18,8 +18,8 @@ def make(*patterns: str, **options) -> Router:
 
 
 def found(router: Router, path: str, method: str = "GET", host: str = ""):
-    match = router.match(method, path, host)
-    quick = router.find(method, path, host)
+    match = router.match(method, path, host=host)
+    quick = router.find(method, path, host=host)
     assert (quick is None) == (match.route is None)
     if match.route is None:
         return None

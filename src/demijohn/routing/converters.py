@@ -17,7 +17,9 @@ T = TypeVar("T")
 
 
 class Converter(Generic[T]):
-    """How the text of a path parameter becomes a value and back; subclass it for your own.
+    """How the text of a path parameter becomes a value and back.
+
+    Subclass it for your own, and make it known by `app.add_converter`.
 
     `regex`, where it is set, must match the whole text, before `convert` is asked. `weight` orders converters that
     meet at the same place: the smaller one is tried first. With `spans_segments` the value may contain slashes.
@@ -42,7 +44,10 @@ class Converter(Generic[T]):
 
     @property
     def key(self) -> Hashable:
-        """What tells converters apart: two with equal keys match the same texts, and share a place in the tree."""
+        """What tells converters apart.
+
+        Two with equal keys match the same texts, and share a place in the tree.
+        """
         return id(self)
 
     def convert(self, text: str) -> T:
@@ -62,7 +67,10 @@ class Converter(Generic[T]):
         return str(value)
 
     def matcher(self) -> Callable[[str], T]:
-        """Return the function that the router calls: `convert`, behind the regular expression if there is one."""
+        """Return the function that the router calls.
+
+        It is `convert`, behind the regular expression if there is one.
+        """
         if not self.regex:
             return self.convert
         matches = re.compile(self.regex).fullmatch

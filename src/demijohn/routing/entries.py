@@ -13,9 +13,9 @@ from demijohn.errors import ConfigurationError
 __all__ = ["PathEntry", "PathGroup", "flatten", "include", "path"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PathEntry:
-    """One line of a list of routes: a pattern and its view, and what the app's `route` takes beside them."""
+    """One line of a list of routes: a pattern, its view and the options."""
 
     pattern: str
     view: Any  # a function, or a class-based view
@@ -26,7 +26,7 @@ class PathEntry:
     place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PathGroup:
     """Entries below one prefix, and in one namespace where it has one."""
 
@@ -75,8 +75,8 @@ def path(
             code="DJN-116",
         )
     return PathEntry(
-        pattern,
-        view,
+        pattern=pattern,
+        view=view,
         methods=None if methods is None else tuple(methods),
         name=name,
         options=MappingProxyType(dict(options)),
@@ -107,11 +107,11 @@ def include(prefix: str, entries: Iterable[PathItem], *, namespace: str = "") ->
                 fix='Write path("/...", view).',
                 code="DJN-116",
             )
-    return PathGroup(prefix, listed, namespace=namespace, place=place)
+    return PathGroup(prefix=prefix, entries=listed, namespace=namespace, place=place)
 
 
 def flatten(items: Iterable[PathItem], *, prefix: str = "", namespace: str = "") -> Iterator[PathEntry]:
-    """Yield the entries one by one, with the prefixes and namespaces of their groups put together.
+    """Yield the entries one by one, with the prefixes and namespaces put together.
 
     Example:
         >>> [entry.pattern for entry in flatten([include("/blog", [path("/", print), path("/{slug}", print)])])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from demijohn.errors import ConfigurationError
@@ -29,7 +29,7 @@ class Parameter:
 
     name: str
     converter: str | None = None
-    arguments: str | None = None
+    arguments: str | None = field(default=None, kw_only=True)
 
     def __str__(self) -> str:
         if self.converter is None:
@@ -48,7 +48,7 @@ class Pattern:
 
     text: str
     segments: tuple[Segment, ...]
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[Parameter, ...] = field(kw_only=True)
 
     @property
     def is_static(self) -> bool:
@@ -232,7 +232,7 @@ def _parameter(inner: str, fail: _Failure) -> Parameter:
             "A converter is a word, with arguments in parentheses where it takes some.",
             f"Write {{{name}:int}} or {{{name}:any(draft, public)}}.",
         )
-    return Parameter(name, found.group("name"), found.group("arguments"))
+    return Parameter(name, found.group("name"), arguments=found.group("arguments"))
 
 
 def _finish(text: str, segments: Sequence[Segment], fail: _Failure) -> Pattern:
@@ -247,4 +247,4 @@ def _finish(text: str, segments: Sequence[Segment], fail: _Failure) -> Pattern:
                 code="DJN-102",
             )
         seen.add(parameter.name)
-    return Pattern(text, tuple(segments), parameters)
+    return Pattern(text, tuple(segments), parameters=parameters)

@@ -158,9 +158,9 @@ class Route:
             raise self._fail("has an empty name.", "Nothing could ask for it.", 'Write name="posts", or leave it out.')
 
     def set_target(self, target: Any, *, method: str | None = None) -> None:
-        """Put what the app wants back from a match, for all methods or for one; before or after `compile`.
+        """Set what a match hands back, for all methods or for one.
 
-        Any: routing hands it back and never looks at it.
+        Works before and after `compile`. Any: routing hands it back and never looks at it.
         """
         if method is None:
             self.target = target
@@ -175,7 +175,10 @@ class Route:
                 static[method_there] = value
 
     def target_for(self, method: str) -> Any:
-        """Return the target of a method (Any: it is the app's); `HEAD` has that of `GET` unless it has its own."""
+        """Return the target of a method (Any: it is the app's).
+
+        `HEAD` has that of `GET` unless it has its own.
+        """
         targets = self.targets
         if method in targets:
             return targets[method]

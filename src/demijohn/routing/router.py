@@ -90,7 +90,9 @@ class Router:
         self._urls.add(route)
 
     def add_converter(self, name: str, converter: Callable[..., Converter[Any]]) -> None:
-        """Make a converter known by name; a class, or whatever makes one from the arguments in the pattern.
+        """Make a converter known by name.
+
+        It is a class, or whatever makes one from the arguments in the pattern.
 
         Raises:
             ConfigurationError: The router is compiled already (DJN-105), or it is no converter (DJN-107).
@@ -117,7 +119,9 @@ class Router:
     # -- compiling ---------------------------------------------------------------------------------------------------
 
     def compile(self, *, resolve_converter: ConverterResolver | None = None) -> None:
-        """Settle the converters, look for mistakes and build the tables; after this, no route can be added.
+        """Settle the converters, look for mistakes and build the tables.
+
+        After this, no route can be added.
 
         Args:
             resolve_converter: Asked for each parameter of each route first. It returns a converter, or None to
@@ -290,8 +294,10 @@ class Router:
 
     # -- matching ----------------------------------------------------------------------------------------------------
 
-    def find(self, method: str, path: str, host: str = "") -> tuple[Any, dict[str, Any]] | None:
-        """Return the target and the parameters of the route that answers, or None; `match` says why not.
+    def find(self, method: str, path: str, *, host: str = "") -> tuple[Any, dict[str, Any]] | None:
+        """Return the target and the parameters of the route that answers, or None.
+
+        `match` says why not.
 
         Args:
             method: In upper case; `"WEBSOCKET"` for a WebSocket.
@@ -343,10 +349,10 @@ class Router:
             for entries, values in site.tree.leaves(segments[1:]):
                 yield entries, host_values + values
 
-    def match(self, method: str, path: str, host: str = "") -> Match:
-        """Return the route that answers with its parameters, or why there is none; arguments as in `find`.
+    def match(self, method: str, path: str, *, host: str = "") -> Match:
+        """Return the route that answers with its parameters, or why there is none.
 
-        Slower than `find`, which a server asks first.
+        Arguments as in `find`. Slower than `find`, which a server asks first.
         """
         allowed: set[str] = set()
         for entries, values in self._leaves(path, host):
