@@ -32,6 +32,7 @@ __all__ = [
     "HTTPError",
     "HeadersTooLarge",
     "InternalServerError",
+    "MalformedBody",
     "MethodNotAllowed",
     "NotAcceptable",
     "NotFound",
@@ -169,6 +170,10 @@ class BadRequest(HTTPError):
     """400: the request cannot be read."""
 
     status = 400
+
+
+class MalformedBody(BadRequest):
+    """400: the body is not what its content type says: broken, truncated or nested too deeply."""
 
 
 class Unauthorized(HTTPError):
