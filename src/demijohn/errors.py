@@ -173,7 +173,7 @@ class BadRequest(HTTPError):
 
 
 class MalformedBody(BadRequest):
-    """400: the body is not what its content type says: broken, truncated or nested too deeply."""
+    """400: the body is broken, truncated, nested too deeply, or of another format."""
 
 
 class Unauthorized(HTTPError):

@@ -32,6 +32,7 @@ def register_decoder(cls: type[T], decode: Callable[[Any], T]) -> None:
     Example:
         >>> class Money:
         ...     def __init__(self, text): self.amount, self.currency = text.split()
+        >>> from demijohn.schema import convert
         >>> register_decoder(Money, Money)
         >>> convert("10 EUR", Money).currency
         'EUR'
@@ -53,6 +54,7 @@ def register_encoder(cls: type[T], encode: Callable[[T], Any]) -> None:
     Example:
         >>> class Celsius:
         ...     def __init__(self, degrees): self.degrees = degrees
+        >>> from demijohn.schema import to_json
         >>> register_encoder(Celsius, lambda value: value.degrees)
         >>> to_json({"outside": Celsius(21)})
         b'{"outside":21}'

@@ -163,7 +163,7 @@ def msgpack_decoder(tp: type[T], *, place: Place = ()) -> Callable[[bytes], T]: 
 @overload
 def msgpack_decoder(tp: Any, *, place: Place = ()) -> Callable[[bytes], Any]: ...
 def msgpack_decoder(tp: Any, *, place: Place = ()) -> Callable[[bytes], Any]:
-    """Return a function that reads MessagePack into a type; errors as in `json_decoder`."""
+    """Return a function that reads MessagePack; errors as in `json_decoder`."""
     reader = _reader(tp)
     native = msgspec.msgpack.Decoder(tp, dec_hook=_read_custom).decode if reader.native else None
     return _decoder(reader, native, msgspec.msgpack.decode, "MessagePack", place)

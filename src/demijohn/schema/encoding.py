@@ -103,7 +103,7 @@ def to_msgpack(value: object) -> bytes:
 
 
 def to_builtins(value: object) -> Any:
-    """Turn a value into what JSON holds: dicts, lists, strings, numbers, booleans and `None`.
+    """Turn a value into dicts, lists, strings, numbers, booleans and `None`.
 
     Raises:
         NotEncodable: DJN-014, nobody knows to write a type in it.

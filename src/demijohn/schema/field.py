@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from enum import Enum
 from typing import Any, get_args
 
 import msgspec
@@ -118,7 +117,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_
         return words[:1].upper() + words[1:]
 
     def replace(self, **changes: Any) -> "Field":
-        """Return a copy with some attributes changed (Any: each attribute has its own type)."""
+        """Return a copy with some attributes changed (Any: each has its own type)."""
         return msgspec.structs.replace(self, **changes)
 
     def merge(self, other: "Field") -> "Field":
@@ -149,9 +148,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_
 
 
 def _pairs(choices: Any) -> Iterable[tuple[Any, str]]:
-    if isinstance(choices, type) and issubclass(choices, Enum):
-        for member in choices.__members__.values():
-            yield member, str(getattr(member, "label", None) or member.name.replace("_", " ").capitalize())
+    if isinstance(choices, type):
+        yield from _enum_pairs(choices)
         return
     if isinstance(choices, Mapping):
         choices = choices.items()
@@ -160,6 +158,12 @@ def _pairs(choices: Any) -> Iterable[tuple[Any, str]]:
             yield choice[0], str(choice[1])
         else:
             yield choice, str(choice)
+
+
+def _enum_pairs(choices: Any) -> Iterable[tuple[Any, str]]:
+    for member in choices:
+        # A label may be an attribute of the member.
+        yield member, str(getattr(member, "label", None) or member.name.replace("_", " ").capitalize())
 
 
 def _of_meta(meta: msgspec.Meta) -> Field:

@@ -38,8 +38,9 @@ _translate: Callable[[str], str] = _untranslated
 
 
 def set_translator(translate: Callable[[str], str] | None) -> None:
-    """Have each template of `MESSAGES` translated before it is filled in; `None` goes back to English.
+    """Have the templates of `MESSAGES` translated before they are filled in.
 
+    `None` goes back to English.
     The function runs while an error is made, so it may look up the language of the present request.
     """
     global _translate
@@ -47,6 +48,9 @@ def set_translator(translate: Callable[[str], str] | None) -> None:
 
 
 def field_error(place: tuple[str | int, ...], code: str, /, **values: Any) -> FieldError:
-    """Make the `FieldError` of a code, its sentence translated and filled in (Any: what placeholders show)."""
+    """Make the error of a code, its sentence translated and filled in.
+
+    Takes `Any`: what stands for the placeholders.
+    """
     template = _translate(MESSAGES.get(code, MESSAGES["value"]))
     return FieldError(place, code, template.format_map(values) if values else template)

@@ -18,15 +18,16 @@ _readers: list[tuple[type, Callable[[Any], dict[str, Field]]]] = []
 
 
 def register_reader(base: type[T], read: Callable[[type[T]], dict[str, Field]]) -> None:
-    """Say how the fields of a family of classes are found; the last one registered for a class wins.
+    """Say how the fields of a family of classes are found.
 
+    The last one registered for a class wins.
     `read` is called each time `fields_of` is, and may keep what it found.
     """
     _readers.insert(0, (base, read))
 
 
 def fields_of(cls: Any) -> dict[str, Field]:
-    """Return the fields of a class by name, in order, each with its type and default filled in.
+    """Return the fields of a class by name, in order, with types and defaults.
 
     Works for Structs, dataclasses, TypedDicts, NamedTuples, attrs and pydantic classes, generic ones too, and for
     whatever registered a reader (Any: a generic alias is no type to a checker).
@@ -35,6 +36,8 @@ def fields_of(cls: Any) -> dict[str, Field]:
         ConfigurationError: DJN-015, the class has no fields that can be read; DJN-011, an annotation cannot be read.
 
     Example:
+        >>> import msgspec
+        >>> from typing import Annotated
         >>> class Item(msgspec.Struct):
         ...     name: Annotated[str, Field(label="Name", max_length=40)]
         ...     price: int = 0
@@ -55,12 +58,15 @@ def fields_of(cls: Any) -> dict[str, Field]:
 
 
 def has_fields(cls: Any) -> bool:
-    """Return whether `fields_of` can read a class (Any: an annotation may be anything)."""
+    """Return whether `fields_of` can read a class (Any: it may be any annotation)."""
     return _registered(cls) is not None or kind_of(get_origin(cls) or cls) is not None
 
 
 def field_of(annotation: Any, *, name: str = "", default: Any = MISSING) -> Field:
-    """Return the description of one annotation, as of a parameter (Any: annotations and defaults)."""
+    """Return the description of one annotation, as of a parameter.
+
+    Takes `Any`: annotations and defaults are of many types.
+    """
     metadata: tuple[Any, ...] = ()
     tp = annotation
     while True:
