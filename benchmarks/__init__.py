@@ -1,1 +1,0 @@
-"""Speed, measured: Demijohn beside its peers, in CPU time per request (docs/explanation/speed.md)."""
