@@ -1,13 +1,15 @@
 """Aliases and protocols through which the rooms meet without knowing each other."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 __all__ = [
     "ASGIApp",
     "Battery",
     "HeadersLike",
     "MaybeAwaitable",
+    "RateLimitStore",
+    "RateVerdict",
     "Receive",
     "Scope",
     "Send",
@@ -49,3 +51,22 @@ class Battery(Protocol):
 
         `app` is `Any`: the app lives floors above.
         """
+
+
+class RateVerdict(NamedTuple):
+    """What a store says of one request under one limit. Times are in seconds."""
+
+    allowed: bool
+    remaining: int
+    """How many more may come at once."""
+    reset: float
+    """Until the whole quota is there again, or the window ends."""
+    retry_after: float
+    """Until the next request is allowed; 0 where this one was."""
+
+
+class RateLimitStore(Protocol):
+    """Counts requests for rate limits: in memory, in Redis, in the database."""
+
+    def hit(self, key: str, /, *, quota: int, window: float, cost: int = 1) -> MaybeAwaitable[RateVerdict]:
+        """Count `cost` requests under a key, unless that passes `quota` in `window` seconds, and say how it stands."""
