@@ -15,11 +15,11 @@ from demijohn.middleware import (
     TooLate,
     csrf_exempt,
     csrf_token,
-    exchange_of,
     guards_for,
     marks_of,
     rotate_csrf_token,
 )
+from demijohn.middleware.exchange import exchange_of
 from tests.middleware.conftest import KEYS, build, cookie_of, finish, settle
 
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")

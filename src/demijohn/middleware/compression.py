@@ -174,7 +174,10 @@ class Compression:
 
 
 def uncompressed(function: F) -> F:
-    """Keep `Compression` away from a handler whose page has a secret beside what the visitor sent (BREACH)."""
+    """Keep `Compression` away from a handler (BREACH).
+
+    For a page that shows a secret beside what the visitor sent.
+    """
     mark(function).guards.append(_Uncompressed())
     return function
 

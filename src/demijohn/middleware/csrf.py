@@ -31,7 +31,7 @@ _VARY = [("vary", "Sec-Fetch-Site, Origin, Cookie")]
 
 
 class CSRFGuard:
-    """Answers 403 to requests that change something and that another site made a browser send.
+    """Answers 403 to changes that another site made a browser ask for.
 
     Compiled into routes with an unsafe method only; the usual request of a browser costs one pass over its headers.
 
@@ -116,7 +116,7 @@ class CSRFGuard:
         return not methods <= _SAFE
 
     def check_socket(self, connection: Any) -> None:
-        """Let a WebSocket handshake pass, or refuse it: its `Origin` must be our own or a trusted one.
+        """Let a WebSocket handshake of our own or a trusted origin pass, or refuse it.
 
         Takes a `WebSocket` or a `Request` (Any: both have the head of a message).
 
@@ -231,11 +231,12 @@ class CSRFGuard:
 
 
 def csrf_token(request: Request) -> str:
-    """Return the token that a form of ours sends back, for browsers that do not tell where a request comes from.
+    """Return the token that a form of ours sends back.
 
-    It is masked anew for each response, so that compression does not leak it, and bound to a signed cookie that is set
-    where the browser has none (`__Host-csrf` on https). Templates write it with `{{ csrf() }}`; scripts send it as
-    `X-CSRF-Token`. The response becomes private to its reader. Empty where the app has no CSRF guard.
+    It serves browsers that do not tell where a request comes from. It is masked anew for each response, so that
+    compression does not leak it, and bound to a signed cookie that is set where the browser has none (`__Host-csrf` on
+    https). Templates write it with `{{ csrf() }}`; scripts send it as `X-CSRF-Token`. The response becomes private to
+    its reader. Empty where the app has no CSRF guard.
 
     Raises:
         TooLate: The response was sent already, and the browser has no cookie yet (`DJN-742`).
@@ -245,7 +246,9 @@ def csrf_token(request: Request) -> str:
 
 
 def rotate_csrf_token(request: Request) -> None:
-    """Give the browser a new secret, so that tokens from before are worth nothing: at login and logout.
+    """Give the browser a new secret: at login and logout.
+
+    Tokens from before are worth nothing from then on.
 
     Raises:
         TooLate: The response was sent already (`DJN-742`).

@@ -19,7 +19,7 @@ class TooLate(DemijohnError):
 
 
 class Exchange:
-    """Notes on one request, made when the first of them is needed; most requests have none.
+    """Notes on one request, made when the first is needed; most have none.
 
     The runner of a route looks at `request._exchange` once, at the end: where it is not `None`, `finish` puts on the
     response what was promised during the request.
@@ -60,7 +60,7 @@ class Exchange:
         """Request headers that the private response depends on."""
 
     def finish(self, response: Response) -> Response:
-        """Put on the response what was promised, in the order of the promises, and return it."""
+        """Put on the response what was promised, and return it."""
         self.sent = True
         for finisher in self.finishers:
             finisher(response)
@@ -70,7 +70,10 @@ class Exchange:
 
 
 def exchange_of(request: Any) -> Exchange:
-    """Return the notes on a request or WebSocket (Any: either has the slot), which are made where there are none."""
+    """Return the notes on a request, made where there are none.
+
+    Takes `Any`: a request or a WebSocket, either has the slot.
+    """
     found: Exchange | None = request._exchange
     if found is None:
         found = request._exchange = Exchange()

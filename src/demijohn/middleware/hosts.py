@@ -25,10 +25,11 @@ class Host(NamedTuple):
 
 
 def parse_host(raw: bytes | str, /) -> Host | None:
-    """Read a `Host` header; `None` for what is no host (RFC 9110, section 7.2; RFC 3986, section 3.2.2).
+    """Read a `Host` header; `None` for what is no host.
 
-    Names consist of letters, digits, `-`, `_` and `.`; a name that ends in a number must be an IPv4 address; a dot at
-    the end is left out. It takes time in proportion to the length, and nothing over 261 characters is read.
+    See RFC 9110, section 7.2, and RFC 3986, section 3.2.2. Names consist of letters, digits, `-`, `_` and `.`; a name
+    that ends in a number must be an IPv4 address; a dot at the end is left out. It takes time in proportion to the
+    length, and nothing over 261 characters is read.
 
     Example:
         >>> parse_host("Example.org:8000"), parse_host("a b")
@@ -72,7 +73,9 @@ def parse_host(raw: bytes | str, /) -> Host | None:
 
 
 def is_loopback(name: str) -> bool:
-    """Tell whether a host name means this machine, so that browsers trust it without TLS (Secure Contexts, 3.1).
+    """Tell whether a host name means this machine.
+
+    Browsers trust it without TLS (Secure Contexts, section 3.1).
 
     Takes a name as `parse_host` returns it: lower case, IPv6 in brackets.
     """

@@ -18,7 +18,7 @@ _UNITS = {"b": 1, "": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, 
 
 
 class BodyLimitGuard:
-    """Answers 413 to a body that is announced as too large, before a byte of it is read.
+    """Answers 413 to a body that is announced as too large, before it is read.
 
     A body that is not announced is stopped by `Request.body` when it passes the same limit.
 
@@ -98,7 +98,9 @@ def body_limit(size: int | str, *, time: float | None = None) -> Callable[[F], F
 
 
 def parse_size(size: int | str, /) -> int:
-    """Read a size: a number of bytes, or text with a unit (`"1.5 MB"` is 1,500,000 bytes, `"1 MiB"` 1,048,576).
+    """Read a size: a number of bytes, or text with a unit.
+
+    `"1.5 MB"` is 1,500,000 bytes, `"1 MiB"` 1,048,576.
 
     Raises:
         ConfigurationError: It is no size (`DJN-744`).

@@ -58,7 +58,10 @@ class Marks:
 
 
 def mark(function: Any) -> Marks:
-    """Return the marks of a function or class (Any: whatever a route takes), made where there are none."""
+    """Return the marks of a function or class, made where there are none.
+
+    Takes `Any`: whatever a route takes.
+    """
     found: Marks | None = vars(function).get(_ATTRIBUTE)
     if found is None:
         found = Marks()
@@ -67,7 +70,9 @@ def mark(function: Any) -> Marks:
 
 
 def marks_of(*things: Any) -> Marks:
-    """Return the marks of several things together, the outermost first: a blueprint's view class, then its method.
+    """Return the marks of several things together, the outermost first.
+
+    As for a view class and its method.
 
     Takes `Any`: functions, classes, bound methods and partials; what carries no marks adds nothing.
     """
@@ -85,7 +90,9 @@ def marks_of(*things: Any) -> Marks:
 
 
 def guards_for(methods: Iterable[str], guards: Iterable[Guard], *, marks: Marks | None = None) -> tuple[Guard, ...]:
-    """Return the guards that can do something for a route: the app's, without its exemptions, then its own.
+    """Return the guards that can do something for a route.
+
+    The app's come first, without those that the route does without, then its own.
 
     Args:
         methods: The methods of the route.

@@ -44,7 +44,7 @@ class Origin(tuple[str, str, int | None]):
 
 @lru_cache(maxsize=512)
 def parse_origin(raw: bytes | str, /) -> Origin | None:
-    """Read an `Origin` header; `None` for `null`, for anything else that is none, and beyond ASCII."""
+    """Read an `Origin` header; `None` for `null` and for what is none."""
     if isinstance(raw, str):
         if not raw.isascii():
             return None

@@ -155,11 +155,14 @@ class ContentSecurityPolicy:
         return hash(self._template)
 
     def sources(self, directive: str) -> tuple[str, ...] | None:
-        """Return the sources of a directive as written in the header, or `None` where it is not there."""
+        """Return the sources of a directive as written in the header, or `None`."""
         return self._directives.get(directive.replace("-", "_"))
 
     def replace(self, **directives: Unpack[Directives]) -> "ContentSecurityPolicy":
-        """Return a policy in which these directives have these sources instead; an empty list means `'none'`."""
+        """Return a policy in which these directives have these sources instead.
+
+        An empty list means `'none'`.
+        """
         changed = ContentSecurityPolicy(**directives)
         return self._with(self._directives | changed._directives)
 

@@ -26,7 +26,7 @@ ForwardedHop = dict[str, str]
 
 
 class TrustedProxies:
-    """Believes what our own proxies say about where a request comes from, and nobody else.
+    """Believes our own proxies about where a request comes from, and nobody else.
 
     Of a chain of addresses the right-most one that is not a trusted proxy is the client: what stands left of it was
     written by the client itself. Headers of a peer that is not trusted are not read at all. It runs once for a request,
@@ -72,7 +72,7 @@ class TrustedProxies:
         self._known: dict[str, bool] = {}
 
     def trusts(self, address: str | None) -> bool:
-        """Tell whether an address is one of our proxies; `None` is a peer on a Unix socket."""
+        """Tell whether an address is one of our proxies; `None` is a Unix socket."""
         if address is None:
             return self._unix
         known = self._known.get(address)
@@ -180,10 +180,10 @@ class TrustedProxies:
 
 
 def parse_forwarded(header: str, /) -> list[ForwardedHop]:
-    """Read a `Forwarded` header (RFC 7239, section 4), from the outermost proxy to the nearest.
+    """Read a `Forwarded` header, from the outermost proxy to the nearest.
 
-    An element that cannot be read is returned as an empty one: the chain is not trusted beyond it. It takes time in
-    proportion to the length; of more than 64 elements the nearest 64 are read.
+    See RFC 7239, section 4. An element that cannot be read is returned as an empty one: the chain is not trusted beyond
+    it. It takes time in proportion to the length; of more than 64 elements the nearest 64 are read.
 
     Example:
         >>> parse_forwarded('for="[2001:db8::1]:4711";proto=https, for=10.0.0.1')

@@ -53,7 +53,9 @@ class Rate(NamedTuple):
 
 
 def parse_rates(text: str, /) -> tuple[Rate, ...]:
-    """Read limits: `"5/minute"`, `"100 per hour"`, `"10/30s"`, several with a comma or semicolon between them.
+    """Read limits: `"5/minute"`, `"100 per hour"`, `"10/30s"`.
+
+    Several stand with a comma or a semicolon between them.
 
     Raises:
         ConfigurationError: It is no limit (`DJN-744`).
@@ -122,7 +124,10 @@ class MemoryRateLimitStore:
         return len(self._counts)
 
     def hit(self, key: str, /, *, quota: int, window: float, cost: int = 1) -> RateVerdict:
-        """Count `cost` requests under a key, unless that passes `quota` in `window` seconds, and say how it stands."""
+        """Count `cost` requests under a key, unless that passes `quota` in `window`.
+
+        `window` is in seconds; the verdict says how it stands.
+        """
         verdict = self._hit(key, quota, window, cost)
         if len(self._counts) > self._maximum:
             del self._counts[next(iter(self._counts))]
@@ -172,7 +177,7 @@ class MemoryRateLimitStore:
 
 
 def client_network(request: Request) -> str | None:
-    """Name the client by its address; of an IPv6 address by the network of 64 bits that one customer has.
+    """Name the client by its address, or by its network of 64 bits in IPv6.
 
     `None`, which is not counted, for a client on a Unix socket without a trusted proxy.
     """
@@ -323,7 +328,10 @@ class RateLimitGuard:
 
 
 class RateLimit:
-    """The limit of a whole app or blueprint, as middleware: one count for all its routes; see `RateLimitGuard`."""
+    """The limit of a whole app, as middleware: one count for all its routes.
+
+    The arguments are those of `RateLimitGuard`.
+    """
 
     __slots__ = ("guard",)
 
@@ -359,7 +367,9 @@ def rate_limit(
     cost: int = 1,
     on_error: Literal["local", "allow", "refuse"] = "local",
 ) -> Callable[[F], F]:
-    """Limit how often a handler may be asked; the arguments are those of `RateLimitGuard`.
+    """Limit how often a handler may be asked.
+
+    The arguments are those of `RateLimitGuard`.
 
     Raises:
         ConfigurationError: The rates cannot be read, or `key` is unknown (`DJN-744`).

@@ -38,7 +38,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def request_id(request: Any) -> str:
-    """Return the name of a request or WebSocket (Any: either), which is given where there is none yet."""
+    """Return the name of a request, given where there is none yet.
+
+    Takes `Any`: a request or a WebSocket.
+    """
     exchange = exchange_of(request)
     name = exchange.request_id
     if name is None:

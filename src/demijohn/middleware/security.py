@@ -115,10 +115,10 @@ class SecurityHeaderChanges(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SecurityHeaders:
-    """The headers that every response has unless it sets them itself; `None` leaves one out.
+    """The headers that every response has unless it sets them itself.
 
-    `X-Content-Type-Options: nosniff` is always sent; `X-Frame-Options` follows the policy's `frame-ancestors`;
-    `Strict-Transport-Security` is sent in production alone.
+    `None` leaves one out. `X-Content-Type-Options: nosniff` is always sent; `X-Frame-Options` follows the policy's
+    `frame-ancestors`; `Strict-Transport-Security` is sent in production alone.
 
     Attributes:
         content_security_policy: Enforced.
@@ -167,7 +167,10 @@ class SecurityHeaders:
         return replace(self, content_security_policy=policy)
 
     def reporting_to(self, path: str) -> "SecurityHeaders":
-        """Return headers whose policies have violations reported to a path, where they do not say so already."""
+        """Return headers whose policies have violations reported to a path.
+
+        A policy that says already where to report to stays as it is.
+        """
 
         def reporting(policy: ContentSecurityPolicy | None) -> ContentSecurityPolicy | None:
             if policy is None or policy.sources("report-uri") or policy.sources("report-to"):
@@ -239,7 +242,7 @@ def _written_features(features: Mapping[str, Iterable[str]]) -> str:
 
 
 def csp_nonce(request: Request) -> str:
-    """Return the nonce of this response, for `<script nonce=...>` and `<style nonce=...>` that are written inline.
+    """Return the nonce of this response, for inline scripts and styles.
 
     It is made when it is first asked for, is the same for the whole response, and only then written into its
     `Content-Security-Policy`; a response that uses none carries none. Templates write it with `{{ csp_nonce() }}`.
@@ -312,7 +315,9 @@ class SecurityHeadersGuard:
 
 
 def security_headers(**changes: Unpack[SecurityHeaderChanges]) -> Callable[[F], F]:
-    """Give one handler other security headers than the app; `None` leaves a header out.
+    """Give one handler other security headers than the app.
+
+    `None` leaves a header out.
 
     Raises:
         ConfigurationError: A value is none that browsers know (`DJN-746`).

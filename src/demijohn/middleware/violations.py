@@ -25,7 +25,7 @@ logger = logging.getLogger("demijohn.security")
 
 
 class Violation(NamedTuple):
-    """One thing that a policy stopped, or would have stopped, in a browser. All of it was written by a client."""
+    """One thing that a policy stopped in a browser; written by a client, all of it."""
 
     page: str
     directive: str
@@ -64,7 +64,7 @@ class Violation(NamedTuple):
 
 
 class ViolationReports:
-    """A handler that takes violation reports, in the old form (`report-uri`) and the new one (`report-to`).
+    """A handler that takes violation reports, of `report-uri` and of `report-to`.
 
     Nothing in a report can be trusted: anyone may send one. Text is cut and stripped of control characters, bodies are
     read up to 64 KiB, and no more than `per_minute` violations are told in a minute.
