@@ -92,6 +92,8 @@ def test_public_functions_take_two_positional_parameters() -> None:
         count = kinds.count(inspect.Parameter.POSITIONAL_ONLY) + kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
         if "." in getattr(thing, "__qualname__", "") and not inspect.ismethod(thing):
             count -= 1  # self
+        if name.count(".") == 1:
+            continue  # judged in the room that makes it
         if count > POSITIONAL_PARAMETERS and name not in MANY_POSITIONAL:
             many.append(f"{name}: {count}")
     assert not many, "\n" + "\n".join(many)

@@ -3,9 +3,14 @@
 import inspect
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["caller", "place_of", "relative"]
+__all__ = ["caller", "place_of", "relative", "told_from"]
+
+_told: ContextVar[str] = ContextVar("demijohn_told_from", default="")
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -21,10 +26,23 @@ def relative(path: str) -> str:
 
 def caller() -> str:
     """Return `file:line` of the nearest frame outside of the framework."""
+    told = _told.get()
+    if told:
+        return told
     frame = sys._getframe(1)
     while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_ROOT):
         frame = frame.f_back
     return f"{relative(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+@contextmanager
+def told_from(place: str) -> Iterator[None]:
+    """Have `caller` answer with `place`: for what was declared there and is made later."""
+    token = _told.set(place)
+    try:
+        yield
+    finally:
+        _told.reset(token)
 
 
 def place_of(thing: Any) -> str:

@@ -60,8 +60,10 @@ class Connection:
         "_headers",
         "_query",
         "accept_languages",
+        "after",
         "app",
         "client",
+        "ending",
         "http_version",
         "limits",
         "path",
@@ -74,6 +76,7 @@ class Connection:
         "scheme",
         "scope",
         "server",
+        "services",
         "url",
     )
 
@@ -105,6 +108,12 @@ class Connection:
     """The ASGI scope, where there is one (Any: as the specification has it)."""
     limits: Limits
     """How much this request may bring."""
+    services: Any
+    """The scope of its services, opened at first use (Any: it lives floors above)."""
+    after: list[Callable[..., Any]] | None
+    """Functions for its response alone (Any: of what a hook takes)."""
+    ending: list[Callable[[], Any]] | None
+    """What is called after it, the last first (Any: awaitables are awaited)."""
     _disconnected: bool
     _exchange: Any
     """What the middleware room noted about this request, or `None` (Any: it lives floors above)."""
@@ -121,6 +130,7 @@ class Connection:
         "server": lambda self: None,
         "app": lambda self: None,
         "route": lambda self: None,
+        "services": lambda self: None,
         "path_params": lambda self: NO_PARAMS,
         "scope": lambda self: None,
         "_disconnected": lambda self: False,
@@ -133,6 +143,7 @@ class Connection:
         self.raw_path = raw_path
         self.query_string = query_string
         self.raw_headers = raw_headers
+        self.after = self.ending = None
         self._exchange = None
         self.scheme = "http"
         self.limits = DEFAULT_LIMITS

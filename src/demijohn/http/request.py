@@ -61,6 +61,7 @@ class Request(Connection):
         "accept_encodings",
         "content_type",
         "method",
+        "timed_out",
     )
 
     method: str
@@ -68,6 +69,8 @@ class Request(Connection):
     _receiver: Callable[[], Awaitable[bytes]] | None
     _streamed: bool
     _json: Any
+    timed_out: bool
+    """Whether the server cancels it because its time is over."""
     _form: FormData | None
 
     accept: Accept
@@ -81,6 +84,7 @@ class Request(Connection):
         "_body": lambda self: None,
         "_receiver": lambda self: None,
         "_streamed": lambda self: False,
+        "timed_out": lambda self: False,
         "accept": lambda self: Accept(self.headers.get("accept")),
         "accept_encodings": lambda self: AcceptEncodings(self.headers.get("accept-encoding")),
         "content_type": _content_type,
@@ -93,6 +97,8 @@ class Request(Connection):
         self.raw_path = raw_path
         self.query_string = query_string
         self.raw_headers = raw_headers
+        # Read for every request, so not lazily.
+        self.after = self.ending = None
         self.scheme = "http"
         self.limits = DEFAULT_LIMITS
         self._headers = self._query = self._cookies = self._g = self._form = self._exchange = None

@@ -4,7 +4,7 @@ from demijohn.middleware.caching import CacheControl, cache_control, never_cache
 from demijohn.middleware.compression import Compression, uncompressed
 from demijohn.middleware.cors import CORS
 from demijohn.middleware.csrf import CSRFGuard, csrf_exempt, csrf_token, rotate_csrf_token
-from demijohn.middleware.exchange import TooLate, after_this_request, keep_private
+from demijohn.middleware.exchange import TooLate, keep_private
 from demijohn.middleware.hosts import HostGuard
 from demijohn.middleware.https import HTTPSRedirect
 from demijohn.middleware.limits import BodyLimitGuard, Timeout, body_limit
@@ -47,7 +47,6 @@ __all__ = [
     "TooLate",
     "TrustedProxies",
     "ViolationReports",
-    "after_this_request",
     "body_limit",
     "cache_control",
     "csp_nonce",

@@ -1,0 +1,5 @@
+"""`python -m demijohn` is `demijohn`."""
+
+from demijohn.cli import main
+
+main()

@@ -1,0 +1,323 @@
+"""Threads for code that blocks: a bounded pool with its own queue, and the servant.
+
+A *servant* is the task on the event loop that runs a function in a worker thread and meanwhile answers that thread's
+`wait`:
+whatever the thread waits for is awaited by the servant itself, in its own task and context. So a timeout around the
+servant, its
+cancellation and everything that belongs to its task (a unit of work) hold for the thread as well.
+"""
+
+import asyncio
+import os
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextvars import Context, ContextVar, copy_context
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar, cast
+
+__all__ = ["Pool", "PoolFull", "Servant", "find_servant", "run_in_thread", "wait_in_thread"]
+
+T = TypeVar("T")
+_UNSET: Any = object()
+_IDLE_SECONDS = 30.0
+
+
+class PoolFull(Exception):
+    """Every thread is busy and as many calls as allowed are waiting already."""
+
+    def __init__(self, pool: "Pool") -> None:
+        self.pool = pool
+        super().__init__(
+            f"All {pool.size} threads of the pool {pool.name!r} are busy and {pool.most_waiting} calls wait."
+        )
+
+
+class Pool:
+    """A bounded pool of daemon threads fed by one queue; threads start when needed and leave when idle.
+
+    Args:
+        size: The most threads; `min(32, 4 x cores)` by default.
+        most_waiting: The most calls that may wait for a thread; twice the size by default, then `PoolFull`.
+    """
+
+    def __init__(self, name: str, *, size: int | None = None, most_waiting: int | None = None) -> None:
+        self.name = name
+        self.size = size or min(32, 4 * (os.cpu_count() or 1))
+        self.most_waiting = 2 * self.size if most_waiting is None else most_waiting
+        self.running = 0
+        self._threads: set[threading.Thread] = set()
+        self._idle = 0
+        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+
+    @property
+    def waiting(self) -> int:
+        """Return how many calls wait for a thread now."""
+        return self._queue.qsize()
+
+    def submit(self, call: Callable[[], None]) -> None:
+        """Queue `call`, which must not raise, for the next free thread.
+
+        Raises:
+            PoolFull: As many calls as allowed are waiting.
+        """
+        if self._idle <= self._queue.qsize():
+            with self._lock:
+                if len(self._threads) < self.size:
+                    thread = threading.Thread(target=self._work, name=f"{self.name}-{len(self._threads)}", daemon=True)
+                    self._threads.add(thread)
+                    thread.start()
+                elif self._queue.qsize() >= self.most_waiting:
+                    raise PoolFull(self)
+        self._queue.put(call)
+
+    def close(self, timeout: float = 5.0) -> bool:
+        """Let the threads end after their present call; return whether all did in time."""
+        with self._lock:
+            threads = list(self._threads)
+        for _ in threads:
+            self._queue.put(None)
+        for thread in threads:
+            thread.join(max(0.0, timeout))
+        return not any(thread.is_alive() for thread in threads)
+
+    def _work(self) -> None:
+        get = self._queue.get
+        try:
+            while True:
+                self._idle += 1
+                try:
+                    call = get(True, _IDLE_SECONDS)
+                except Empty:
+                    with self._lock:
+                        # A call queued after the time-out and before the lock counted this thread as idle.
+                        if self._queue.qsize():
+                            continue
+                        self._threads.discard(threading.current_thread())
+                        return
+                finally:
+                    self._idle -= 1
+                if call is None:
+                    return
+                self.running += 1
+                try:
+                    call()
+                finally:
+                    self.running -= 1
+                    call = None  # frames and results must not live until the next call
+        finally:
+            with self._lock:
+                self._threads.discard(threading.current_thread())
+
+
+class _Mailbox:
+    """Carries calls from threads to one loop; many posts share one wake-up."""
+
+    __slots__ = ("_calls", "_loop", "_woken")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._calls: deque[Callable[[], None]] = deque()
+        self._woken = False
+
+    def post(self, call: Callable[[], None]) -> None:
+        self._calls.append(call)
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        self._woken = False
+        calls = self._calls
+        while calls:
+            calls.popleft()()
+
+
+_mailboxes: dict[int, tuple[asyncio.AbstractEventLoop, _Mailbox]] = {}
+
+
+def _mailbox(loop: asyncio.AbstractEventLoop) -> _Mailbox:
+    known = _mailboxes.get(id(loop))
+    if known is not None and known[0] is loop:
+        return known[1]
+    for key, (old, _) in list(_mailboxes.items()):
+        if old.is_closed():
+            del _mailboxes[key]
+    box = _Mailbox(loop)
+    _mailboxes[id(loop)] = (loop, box)
+    return box
+
+
+_servant: ContextVar["Servant[Any] | None"] = ContextVar("demijohn_servant", default=None)
+
+
+def find_servant() -> "Servant[Any] | None":
+    """Return the servant of the calling worker thread, or None elsewhere."""
+    servant = _servant.get()
+    if servant is None or servant.thread != threading.get_ident():
+        return None
+    return servant
+
+
+class Servant(Generic[T]):
+    """One call in a worker thread, and the task that serves it."""
+
+    __slots__ = (
+        "_box",
+        "_context",
+        "_error",
+        "_function",
+        "_reply",
+        "_result",
+        "_wanted",
+        "_wish",
+        "cancelled",
+        "thread",
+    )
+
+    def __init__(self, function: Callable[[], T] | None, loop: asyncio.AbstractEventLoop) -> None:
+        self._function = function
+        self._box = _mailbox(loop)
+        self._context = copy_context()
+        self._wanted: asyncio.Future[None] = loop.create_future()
+        self._wish: Awaitable[Any] | None = None
+        self._reply: threading.Lock | None = None
+        self._result: Any = _UNSET
+        self._error: BaseException | None = None
+        self.cancelled = False
+        self.thread = 0
+
+    async def serve(self, pool: Pool) -> T:
+        """Run the function in `pool` and await what it waits for, until it returns."""
+        pool.submit(self._run)
+        return await self.attend()
+
+    async def attend(self) -> T:
+        """Await what the thread waits for, until it is done."""
+        try:
+            while True:
+                await self._wanted
+                _bring_back(self._context)
+                if self._wish is None:
+                    break
+                self._wanted = asyncio.get_running_loop().create_future()
+                wish, self._wish = self._wish, None
+                try:
+                    answer = await wish
+                except BaseException as failure:
+                    if isinstance(failure, asyncio.CancelledError) and _is_being_cancelled():
+                        self.cancelled = True
+                    self._answer(error=failure)
+                    if isinstance(failure, KeyboardInterrupt | SystemExit):
+                        raise
+                else:
+                    self._answer(result=answer)
+        except asyncio.CancelledError:
+            # The thread cannot be stopped. It keeps its place in the pool until it ends, and its next `wait` raises.
+            self.cancelled = True
+            raise
+        error, result = self._error, self._result
+        self._error = self._result = None
+        if error is not None:
+            raise error
+        return cast("T", result)
+
+    def wait(self, awaitable: Awaitable[Any]) -> Any:
+        """Called in the thread: have the servant await, and return or raise its outcome (Any: of any awaitable)."""
+        if self.cancelled:
+            if hasattr(awaitable, "close"):
+                awaitable.close()
+            raise asyncio.CancelledError
+        reply = self._reply
+        if reply is None:
+            reply = self._reply = threading.Lock()
+            reply.acquire()
+        self._context = copy_context()
+        self._wish = awaitable
+        self._box.post(self._wake)
+        reply.acquire()
+        error, result = self._error, self._result
+        self._error = self._result = None
+        _bring_back(self._context)
+        if error is not None:
+            raise error
+        return result
+
+    def enter(self) -> None:
+        """Make the calling thread the one that is served."""
+        self.thread = threading.get_ident()
+        _servant.set(self)
+
+    def leave(self) -> None:
+        """Called in the thread that entered: let `attend` return."""
+        _servant.set(None)
+        self._context = copy_context()
+        self._box.post(self._wake)
+
+    def _answer(self, *, result: Any = None, error: BaseException | None = None) -> None:
+        self._result, self._error = result, error
+        self._context = copy_context()
+        if self._reply is not None:
+            self._reply.release()
+
+    def _run(self) -> None:
+        function, self._function = self._function, None
+        context = self._context
+        try:
+            if function is not None:
+                self._result = context.run(self._enter_and_call, function)
+        except BaseException as error:
+            self._error = error
+        del function
+        self._context = context
+        self._box.post(self._wake)
+
+    def _enter_and_call(self, function: Callable[[], T]) -> T:
+        self.enter()
+        return function()
+
+    def _wake(self) -> None:
+        if not self._wanted.done():
+            self._wanted.set_result(None)
+        elif self._reply is not None and self._wish is not None:
+            # The servant was cancelled while the thread was posting: nobody will await this wish.
+            wish, self._wish = self._wish, None
+            if hasattr(wish, "close"):
+                wish.close()
+            self._answer(error=asyncio.CancelledError())
+
+
+def _bring_back(context: Context) -> None:
+    """Set every variable that has another value in `context` in the present context."""
+    for variable, value in context.items():
+        if variable is not _servant and variable.get(_UNSET) is not value:
+            variable.set(value)
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def run_in_thread(function: Callable[[], T], pool: Pool) -> T:
+    """Run `function` in a thread of `pool`, in a copy of the context that is brought back, one hop.
+
+    Within it, `wait_in_thread` awaits in the calling task.
+
+    Raises:
+        PoolFull: As many calls as allowed are waiting for a thread.
+    """
+    return await Servant(function, asyncio.get_running_loop()).serve(pool)
+
+
+def wait_in_thread(awaitable: Awaitable[T]) -> T:
+    """Await from a worker thread: the calling thread's servant does it, in its own task.
+
+    Raises:
+        RuntimeError: This thread was not started by `run_in_thread`.
+    """
+    servant = find_servant()
+    if servant is None:
+        raise RuntimeError("This thread has no servant.")
+    return cast("T", servant.wait(awaitable))

@@ -1,0 +1,159 @@
+"""The ASGI face: one connection scope in, one request, socket or lifespan out (ASGI 3)."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import quote
+
+from demijohn.http import ClientDisconnected, Request, Response, StreamResponse
+from demijohn.types import Receive, Scope, Send
+
+__all__ = ["answer_http", "request_from", "run_lifespan"]
+
+logger = logging.getLogger("demijohn.app")
+
+
+def request_from(scope: Scope, receive: Receive, app: Any) -> Request:
+    """Make the request of an HTTP scope (Any: the app lives above)."""
+    path: str = scope["path"]
+    raw_path = scope.get("raw_path")
+    root_path: str = scope.get("root_path", "").rstrip("/")
+    if root_path and path.startswith(root_path):
+        rest = path[len(root_path) :]
+        if not rest or rest[0] == "/":
+            path = rest or "/"
+            quoted_root = quote(root_path).encode()
+            if raw_path and raw_path.startswith(quoted_root):
+                raw_path = raw_path[len(quoted_root) :] or b"/"
+    request = Request(
+        scope["method"],
+        path,
+        raw_path or quote(path, safe="/:@!$&'()*+,;=~-._").encode(),
+        scope.get("query_string", b""),
+        scope["headers"] if isinstance(scope["headers"], list) else [(name, value) for name, value in scope["headers"]],
+    )
+    request.scheme = scope.get("scheme", "http")
+    request.http_version = scope.get("http_version", "1.1")
+    request.root_path = root_path
+    client, server = scope.get("client"), scope.get("server")
+    request.client = None if client is None else (client[0], client[1])
+    request.server = None if server is None else (server[0], server[1])
+    request.app = app
+    request.scope = scope if isinstance(scope, dict) else dict(scope)
+    return request
+
+
+class _Exchange:
+    """One HTTP exchange over ASGI: reads the body, writes the response, and notices when the client leaves."""
+
+    __slots__ = ("_gone", "_receive", "_request", "_send", "_whole", "started")
+
+    def __init__(self, request: Request, receive: Receive, send: Send) -> None:
+        self._request = request
+        self._receive = receive
+        self._send = send
+        self._whole = False
+        self._gone = False
+        self.started = False
+
+    async def read(self) -> bytes:
+        """Return the next part of the body, and `b""` at its end."""
+        while not self._whole:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self._gone = self._request._disconnected = True
+                raise ClientDisconnected("The client left before its body was complete.")
+            self._whole = not message.get("more_body", False)
+            body: bytes = message.get("body", b"")
+            if body:
+                return body
+        return b""
+
+    async def write(self, response: Response) -> None:
+        request = self._request
+        method = request.method
+        headers = response.header_lines(method=method, defaults=request.app.default_headers)
+        self.started = True
+        start: MutableMapping[str, Any] = {
+            "type": "http.response.start",
+            "status": response.status,
+            "headers": headers,
+        }
+        if not isinstance(response, StreamResponse) or method == "HEAD" or response.is_bodyless:
+            body = b"" if method == "HEAD" or response.is_bodyless else response.body
+            if isinstance(response, StreamResponse):
+                await response.aclose()
+            await self._send(start)
+            await self._send({"type": "http.response.body", "body": body})
+            return
+        await self._stream(start, response)
+
+    async def _stream(self, start: MutableMapping[str, Any], response: StreamResponse) -> None:
+        """Send a stream; it ends when the client leaves."""
+        watcher = asyncio.ensure_future(self._watch(asyncio.current_task()))
+        try:
+            await self._send(start)
+            async for chunk in response.body_iterator:
+                if chunk:
+                    await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await self._send({"type": "http.response.body", "body": b""})
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._gone or task is None:
+                raise
+            task.uncancel()
+        except OSError:
+            self._request._disconnected = True
+        finally:
+            watcher.cancel()
+            await response.aclose()
+
+    async def _watch(self, task: "asyncio.Task[Any] | None") -> None:
+        try:
+            while True:
+                message = await self._receive()
+                if message["type"] == "http.disconnect":
+                    break
+        except Exception:
+            logger.debug("The server failed while waiting for the client to leave", exc_info=True)
+        self._gone = self._request._disconnected = True
+        if task is not None:
+            task.cancel()
+
+
+async def answer_http(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request (Any: the app lives above)."""
+    request = request_from(scope, receive, app)
+    exchange = _Exchange(request, receive, send)
+    request._receiver = exchange.read
+    try:
+        await app.handle(request, exchange.write)
+    except Exception:
+        if exchange.started:
+            raise
+        logger.exception("%s %s failed outside of its handler", request.method, request.path)
+        await exchange.write(Response(b"Internal Server Error", 500, content_type="text/plain; charset=utf-8"))
+
+
+async def run_lifespan(
+    startup: Callable[[], Awaitable[None]], shutdown: Callable[[], Awaitable[None]], receive: Receive, send: Send
+) -> None:
+    """Follow the lifespan protocol; a failing start-up is told to the server with its reason."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            try:
+                await startup()
+            except BaseException as error:
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                raise
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            try:
+                await shutdown()
+            except BaseException as error:
+                await send({"type": "lifespan.shutdown.failed", "message": str(error)})
+                raise
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,149 @@
+"""Builds an app: every declaration, with what its blueprints put around it, becomes a route with a runner."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from demijohn._lib.source import told_from
+from demijohn.app.binding import make_call
+from demijohn.app.dispatch import Call, Runner, Surroundings, compile_runner
+from demijohn.app.failures import Failures
+from demijohn.app.mounting import mounted_call
+from demijohn.app.scaffold import Mount, Record, Scaffold
+from demijohn.app.views import View, view_function
+from demijohn.app.wiring import Wiring
+from demijohn.routing import Converter, Parameter, Route, Router
+
+__all__ = ["Builder"]
+
+
+class _Place:
+    """A scaffold as it stands in the app: its prefix, its name, its host and what surrounds it."""
+
+    __slots__ = ("host", "name", "prefix", "scaffold", "surroundings")
+
+    def __init__(self, scaffold: Scaffold, prefix: str, name: str, host: str, surroundings: Surroundings) -> None:
+        self.scaffold = scaffold
+        self.prefix = prefix
+        self.name = name
+        self.host = host
+        self.surroundings = surroundings
+
+
+class Builder:
+    """Makes the routes of an app, once."""
+
+    def __init__(self, app: Wiring) -> None:
+        self.app = app
+        self.has_hosts = False
+
+    def build(self) -> None:
+        """Make every route, put runners into the app's router, and find what can be answered by one look-up."""
+        app = self.app
+        router = Router(slash=app.router.slash)
+        router.converters = app.router.converters
+        app.router = router
+        places = list(self._places(app, "", "", "", self._around(app, None, app.failures)))
+        for place in places:
+            for record in place.scaffold.records:
+                app.router.add(self._route(record, place))
+            for mount in place.scaffold.mounts:
+                self._mount(mount, place)
+        around = places[0].surroundings
+        missing = Call(app.missing, whole=app.missing, is_async=True)
+        self.miss = compile_runner(
+            missing, around, route=None, methods=frozenset({"GET"}), label="no route", signals=app._signals
+        )
+        router.compile(resolve_converter=self._resolve_converter)
+        self.has_hosts = any(route.host for route in router.routes)
+
+    def _resolve_converter(self, parameter: Parameter, route: Route) -> Converter[Any] | None:
+        for resolve in self.app.converter_resolvers:
+            converter = resolve(parameter, route)
+            if converter is not None:
+                return converter
+        return None
+
+    def _places(
+        self, scaffold: Scaffold, prefix: str, name: str, host: str, surroundings: Surroundings
+    ) -> Iterator[_Place]:
+        yield _Place(scaffold, prefix, name, host, surroundings)
+        for blueprint, below, own_name, own_host in scaffold.included:
+            full = f"{name}.{own_name}" if name else own_name
+            blueprint.failures.outer = surroundings.failures
+            inner = self._around(blueprint, surroundings, blueprint.failures)
+            yield from self._places(
+                blueprint, prefix + below + blueprint.prefix, full, own_host or blueprint.host or host, inner
+            )
+
+    def _around(self, scaffold: Scaffold, outer: Surroundings | None, failures: Failures) -> Surroundings:
+        app = self.app
+        around = Surroundings(encoder=app.encoder, failures=failures, pool=app.pool)
+        around.guards = app.guards
+        around.before_send = app.before_send
+        around.drivers = app.drivers
+        around.before = [*(outer.before if outer else ()), *scaffold.before]
+        around.after = [*(outer.after if outer else ()), *scaffold.after]
+        around.torn_down = [*(outer.torn_down if outer else ()), *scaffold.torn_down]
+        around.around = [*(outer.around if outer else ()), *scaffold.around]
+        return around
+
+    def _route(self, record: Record, place: _Place) -> Route:
+        options = record.options
+        with told_from(record.place):
+            route = Route(
+                place.prefix + record.pattern,
+                record.endpoint,
+                methods=record.methods,
+                name=options.get("name"),
+                namespace=".".join(filter(None, (place.name, record.namespace))),
+                host=options.get("host") or place.host or None,
+                defaults=options.get("defaults"),
+            )
+        for method in record.methods:
+            function = record.endpoint
+            if isinstance(function, type) and issubclass(function, View):
+                function = view_function(function, method)
+            route.set_target(self._runner(function, route, record, place, method), method=method)
+        return route
+
+    def _runner(self, function: Any, route: Route, record: Record, place: _Place, method: str) -> Runner:
+        app = self.app
+        methods = frozenset({method})
+        call = make_call(
+            function,
+            path_names={parameter.name: parameter for parameter in route.parameters},
+            methods=methods,
+            services=app.services,
+            inline=record.options.get("inline", False),
+        )
+        status = record.options.get("status")
+        if status is None and getattr(function, "__annotations__", {}).get("return", "") in (None, "None"):
+            status = 204
+        return compile_runner(
+            call,
+            place.surroundings,
+            route=route,
+            methods=methods,
+            status=status,
+            label=f"{method} {route.pattern}",
+            signals=app._signals,
+        )
+
+    def _mount(self, mount: Mount, place: _Place) -> None:
+        app = self.app
+        prefix = place.prefix + mount.prefix
+        call = mounted_call(mount.app, prefix, app.pool)
+        around = Surroundings(encoder=app.encoder, failures=app.failures, pool=app.pool)
+        around.guards = [guard for guard in app.guards if mount.defaults or getattr(guard, "for_mounts", False)]
+        for pattern in (prefix or "/", f"{prefix}/{{_mounted_path:path}}"):
+            with told_from(mount.place):
+                route = Route(
+                    pattern,
+                    mount.app,
+                    methods=None,
+                    name=f"mount:{pattern}",
+                    host=mount.host or place.host or None,
+                )
+            run = compile_runner(call, around, route=route, methods=frozenset({"GET", "POST"}), label=f"mount {prefix}")
+            route.set_target(run)
+            app.router.add(route)

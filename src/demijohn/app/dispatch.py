@@ -1,0 +1,417 @@
+"""The runner of a route: straight code from the first guard to the last clean-up, made once at the start.
+
+What a route does not have (hooks, middleware, guards, a unit of work) leaves no trace in its code.
+"""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+from demijohn._lib.concurrency import Pool, run_in_thread
+from demijohn.app.context import running
+from demijohn.app.encoding import HTML, TEXT, Encoder
+from demijohn.app.failures import Failures, respond_to
+from demijohn.app.registries import BeforeSend, Driver
+from demijohn.app.scaffold import Hook
+from demijohn.errors import ServiceUnavailable
+from demijohn.http import Request, Response
+from demijohn.middleware import Guard
+
+__all__ = ["Call", "Runner", "Surroundings", "compile_runner"]
+
+Runner: TypeAlias = Callable[[Request, Callable[[Response], Awaitable[None] | None]], Coroutine[Any, Any, None]]
+Next: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+logger = logging.getLogger("demijohn.app")
+
+
+class Call:
+    """How the dispatcher calls one handler.
+
+    `whole` binds and calls at once: a coroutine function for an `async def` handler, a plain function for a sync one
+    whose arguments
+    need no awaiting. Otherwise `gather` makes the arguments on the loop, for `function` to be called with in a thread.
+    """
+
+    __slots__ = ("function", "gather", "inline", "is_async", "whole")
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        whole: Callable[[Request], Any] | None,
+        gather: Callable[[Request], Awaitable[tuple[tuple[Any, ...], dict[str, Any]]]] | None = None,
+        is_async: bool,
+        inline: bool = False,
+    ) -> None:
+        self.function = function
+        self.whole = whole
+        self.gather = gather
+        self.is_async = is_async
+        self.inline = inline
+
+
+class Surroundings:
+    """Everything around the handlers of one blueprint, the app's part first."""
+
+    __slots__ = (
+        "after",
+        "around",
+        "before",
+        "before_send",
+        "drivers",
+        "encoder",
+        "failures",
+        "guards",
+        "pool",
+        "torn_down",
+    )
+
+    def __init__(self, *, encoder: Encoder, failures: Failures, pool: Pool) -> None:
+        self.encoder = encoder
+        self.failures = failures
+        self.pool = pool
+        self.before: list[Hook] = []
+        self.after: list[Hook] = []
+        self.torn_down: list[Hook] = []
+        self.around: list[Callable[..., Any]] = []
+        self.guards: list[Guard] = []
+        self.before_send: list[BeforeSend] = []
+        self.drivers: list[Driver] = []
+
+
+class _Source:
+    """Lines of a function that is being written, and the names that they use."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.names: dict[str, Any] = {}
+        self.depth = 0
+
+    def write(self, *lines: str) -> None:
+        self.lines += ["    " * self.depth + line for line in lines]
+
+    def name(self, stem: str, value: Any) -> str:
+        name = f"{stem}_{len(self.names)}"
+        self.names[name] = value
+        return name
+
+    def make(self, function: str, label: str) -> Any:
+        exec(compile("\n".join(self.lines) + "\n", f"<demijohn {label}>", "exec"), self.names)  # noqa: S102 - written above
+        return self.names[function]
+
+
+def compile_runner(
+    call: Call,
+    around: Surroundings,
+    *,
+    route: Any,
+    methods: frozenset[str],
+    status: int | None = None,
+    label: str = "route",
+    signals: Any = None,
+) -> Runner:
+    """Write and compile the runner of one route (Any: routing's `Route`, and the app's signals)."""
+    source = _Source()
+    source.names.update(
+        set_running=running.set, route=route, encode=around.encoder.encode, Response=Response, TEXT=TEXT, HTML=HTML
+    )
+    guards = [guard for guard in around.guards if guard.applies(methods)]
+    source.names["fail"] = partial(_fail, around=around, signals=signals)
+    source.names["end"] = partial(_end, around.torn_down)
+
+    if around.around:
+        source.names["chain"] = _chain(around.around, _compile_answer(call, around, status, label))
+    source.write("async def run(request, send):")
+    source.depth = 1
+    source.write("set_running(request)", "request.route = route")
+    if signals is not None:
+        source.names["signals"] = signals
+        source.write("signals.request_started.send(request.app, request=request)")
+    if around.torn_down:
+        source.write("error = None")
+    source.write("try:")
+    source.depth = 2
+    source.write("try:")
+    source.depth = 3
+    for guard in guards:
+        name = source.name("guard", guard)
+        source.write(f"refusal = {name}(request)", "if refusal is not None: await refusal")
+    if around.around:
+        source.write("response = await chain(request)")
+    else:
+        _write_handling(source, call, around, status)
+    _write_except(source, around)
+    if not around.around:
+        _write_after(source, around)
+    _write_before_send(source, around)
+    source.write("done = send(response)", "if done is not None: await done")
+    if signals is not None:
+        source.write("signals.request_finished.send(request.app, request=request, response=response)")
+    source.depth = 1
+    source.write("finally:")
+    source.depth = 2
+    if around.torn_down:
+        source.write("await end(request, error)")
+    else:
+        source.write("if request.ending is not None: await end(request, None)")
+    run: Runner = source.make("run", label)
+    for driver in around.drivers:
+        run = _driven(driver, run)
+    return run
+
+
+def _driven(driver: Driver, run: Runner) -> Runner:
+    drive = driver.drive
+
+    def driven(request: Request, send: Callable[[Response], Awaitable[None] | None]) -> Coroutine[Any, Any, None]:
+        return drive(run(request, send))
+
+    return driven
+
+
+def _compile_answer(call: Call, around: Surroundings, status: int | None, label: str) -> Next:
+    source = _Source()
+    source.names.update(encode=around.encoder.encode, Response=Response, TEXT=TEXT, HTML=HTML)
+    source.names["fail"] = partial(_fail, around=around, signals=None)
+    source.write("async def answer(request):")
+    source.depth = 1
+    source.write("try:")
+    source.depth = 2
+    _write_handling(source, call, around, status)
+    _write_except(source, around, keep_error=False)
+    source.depth = 1
+    _write_after(source, around)
+    source.write("return response")
+    answer: Next = source.make("answer", label)
+    return answer
+
+
+def _write_except(source: _Source, around: Surroundings, *, keep_error: bool = True) -> None:
+    source.depth -= 1
+    if around.torn_down and keep_error:
+        source.write(
+            "except BaseException as caught:", "    error = caught", "    response = await fail(request, caught)"
+        )
+    else:
+        source.write("except BaseException as caught:", "    response = await fail(request, caught)")
+
+
+def _write_handling(source: _Source, call: Call, around: Surroundings, status: int | None) -> None:
+    """Write from the first hook to the encoded response. The last sync hooks share the handler's hop."""
+    before = list(around.before)
+    shared: list[Hook] = []
+    threaded = not call.is_async and not call.inline
+    if threaded and call.whole is not None:
+        while before and not before[-1].is_async and not before[-1].inline:
+            shared.insert(0, before.pop())
+    if around.before:
+        source.write("result = None")
+    opened = 0
+    for hook in before:
+        _write_hook(source, hook, around)
+        source.write("if result is None:")
+        source.depth += 1
+        opened += 1
+    if call.is_async:
+        source.write(f"result = await {source.name('call', call.whole)}(request)")
+    elif call.inline and call.whole is not None:
+        source.write(f"result = {source.name('call', call.whole)}(request)")
+    elif threaded:
+        function = call.whole if call.whole is not None else call.gather
+        source.names["in_thread"] = partial(_in_thread, around.pool, around.drivers)
+        if call.whole is not None:
+            if shared:
+                function = _after_hooks([_hook_call(hook) for hook in shared], call.whole)
+            source.write(f"result = await in_thread({source.name('call', function)}, request)")
+        else:
+            _write_gather(source, call)
+            source.names["partial"] = partial
+            source.write("result = await in_thread(partial(function, *args, **kwargs))")
+    else:
+        _write_gather(source, call)
+        source.write("result = function(*args, **kwargs)")
+    source.depth -= opened
+    if status == 204:
+        source.write(
+            "if result is None:", "    response = Response(b'', 204)", "else:", "    response = encode(result, request)"
+        )
+    elif status is not None:
+        source.write("response = encode(result, request)")
+        source.write(
+            "if response.status == 200 and response is not result and result.__class__ is not tuple:",
+            f"    response.status = {int(status)}",
+        )
+    else:
+        source.write(
+            "if result.__class__ is str:",
+            "    response = Response(result.encode(), content_type=TEXT)",
+            "else:",
+            "    response = encode(result, request)",
+        )
+
+
+def _write_gather(source: _Source, call: Call) -> None:
+    source.names.update(gather=call.gather, function=call.function)
+    source.write("args, kwargs = await gather(request)")
+
+
+def _hook_call(hook: Hook) -> Callable[[Request], Any]:
+    function = hook.function
+    if _count(function):
+        return function
+    return lambda _request: function()
+
+
+def _after_hooks(hooks: Sequence[Callable[[Request], Any]], call: Callable[[Request], Any]) -> Callable[[Request], Any]:
+    def run(request: Request) -> Any:
+        for hook in hooks:
+            result = hook(request)
+            if result is not None:
+                return result
+        return call(request)
+
+    return run
+
+
+def _write_hook(source: _Source, hook: Hook, around: Surroundings) -> None:
+    argument = "request" if _count(hook.function) else ""
+    name = source.name("hook", hook.function)
+    if hook.is_async:
+        source.write(f"result = await {name}({argument})")
+    elif hook.inline:
+        source.write(f"result = {name}({argument})")
+    else:
+        source.names["in_thread"] = partial(_in_thread, around.pool, around.drivers)
+        source.write(f"result = await in_thread({', '.join(filter(None, (name, argument)))})")
+
+
+def _write_after(source: _Source, around: Surroundings) -> None:
+    """Write the response half of the hooks; the functions of this one request come first."""
+    if not around.after:
+        source.names["after_this"] = partial(_after_this, around=around)
+        source.write("if request.after is not None: response = await after_this(request, response)")
+        return
+    source.names["after_this"] = partial(_after_this, around=around)
+    source.write("try:")
+    source.depth += 1
+    source.write("if request.after is not None: response = await after_this(request, response)")
+    for hook in reversed(around.after):
+        count = _count(hook.function)
+        arguments = "request, response" if count > 1 else "response" if count else ""
+        name = source.name("hook", hook.function)
+        if hook.is_async:
+            source.write(f"changed = await {name}({arguments})")
+        elif hook.inline:
+            source.write(f"changed = {name}({arguments})")
+        else:
+            source.names["in_thread"] = partial(_in_thread, around.pool, around.drivers)
+            source.write(f"changed = await in_thread({', '.join(filter(None, (name, arguments)))})")
+        source.write(
+            "if changed is not None: response = changed if isinstance(changed, Response) else encode(changed, request)"
+        )
+    source.depth -= 1
+    source.write("except BaseException as caught:", "    response = await fail(request, caught)")
+
+
+def _write_before_send(source: _Source, around: Surroundings) -> None:
+    if not around.before_send:
+        return
+    source.names["commit"] = partial(_commit, around=around)
+    source.write("response = await commit(request, response)")
+
+
+async def _commit(request: Request, response: Response, *, around: Surroundings) -> Response:
+    try:
+        for finish in around.before_send:
+            await finish(request, None)
+    except BaseException as error:
+        # A failed commit discards the response and goes once to the error handlers.
+        response = await _fail(request, error, around=around, signals=None)
+        for finish in around.before_send:
+            await finish(request, None)
+    return response
+
+
+async def _in_thread(pool: Pool, drivers: Sequence[Driver], function: Callable[..., Any], *arguments: Any) -> Any:
+    call: Callable[[], Any] = partial(function, *arguments) if arguments else function
+    for driver in drivers:
+        call = partial(driver.call, call)
+    return await run_in_thread(call, pool)
+
+
+async def _fail(request: Request, error: BaseException, *, around: Surroundings, signals: Any) -> Response:
+    """Roll back and ask the error handlers; what is no `Exception` goes on upwards."""
+    timed_out = isinstance(error, asyncio.CancelledError) and request.timed_out
+    for finish in around.before_send:
+        try:
+            await finish(request, error)
+        except Exception:
+            logger.exception("Rolling back %s %s failed", request.method, request.path)
+    if not isinstance(error, Exception):
+        if not timed_out:
+            raise error
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        error = ServiceUnavailable("The request took too long.", headers=[("retry-after", "1")])
+    if signals is not None:
+        signals.got_request_exception.send(request.app, request=request, exception=error)
+    return await respond_to(error, request, around.failures, around.encoder)
+
+
+async def _after_this(request: Request, response: Response, *, around: Surroundings) -> Response:
+    functions, request.after = request.after, None
+    for function in functions or ():
+        changed = function(response)
+        if inspect.isawaitable(changed):
+            changed = await changed
+        if changed is not None:
+            response = around.encoder.encode(changed, request)
+    return response
+
+
+async def _end(torn_down: Sequence[Hook], request: Request, error: BaseException | None) -> None:
+    """Clean up after the response: the youngest service first, then tear-down hooks. Nothing here can change the
+    answer.
+    """
+    endings, request.ending = request.ending, None
+    for ending in reversed(endings or ()):
+        try:
+            result = ending()
+            if inspect.isawaitable(result):
+                await result
+        except Exception:
+            logger.exception("Cleaning up after %s %s failed", request.method, request.path)
+    for hook in reversed(torn_down):
+        try:
+            result = hook.function(error) if _count(hook.function) else hook.function()
+            if inspect.isawaitable(result):
+                await result
+        except Exception:
+            logger.exception("The tear-down of %s %s failed", request.method, request.path)
+
+
+def _chain(around: Sequence[Callable[..., Any]], answer: Next) -> Next:
+    following = answer
+    for middleware in reversed(around):
+        following = partial(_step, middleware, following)
+    return following
+
+
+async def _step(middleware: Callable[..., Any], following: Next, request: Request) -> Response:
+    response = await middleware(request, following)
+    if not isinstance(response, Response):
+        return request.app.encoder.encode(response, request)  # type: ignore[no-any-return]
+    return response
+
+
+def _count(function: Callable[..., Any]) -> int:
+    """Return how many arguments a hook takes."""
+    try:
+        return len(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return 1

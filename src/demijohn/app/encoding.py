@@ -1,0 +1,194 @@
+"""From what a handler returns to a complete response."""
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, TypeAlias
+
+from demijohn._lib.source import place_of
+from demijohn.app.page import Page
+from demijohn.errors import DemijohnError
+from demijohn.http import Request, Response, StreamResponse
+from demijohn.schema import to_json
+
+__all__ = ["Encoder", "ResponseMaker", "WrongReturn"]
+
+ResponseMaker: TypeAlias = Callable[[Any, Request], Response]
+"""Makes a response of a value (Any: of the type that it was registered for)."""
+
+TEXT = "text/plain; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+JSON = "application/json"
+
+
+class WrongReturn(DemijohnError):
+    """A handler returned something that is no answer."""
+
+    code = "DJN-310"
+
+
+class Encoder:
+    """Turns return values into responses, by the type of the value.
+
+    `str` becomes text/plain, markup text/html, `bytes` octet-stream; a dict, list, Struct, dataclass and whatever the
+    schema room can
+    encode become JSON; generators stream; `(body, status)` and `(body, status, headers)` mean what they do in Flask; a
+    `Response` stays as it is. Batteries add makers for their own types.
+    """
+
+    def __init__(self) -> None:
+        self._makers: dict[type, ResponseMaker] = {
+            str: _from_str,
+            bytes: _from_bytes,
+            bytearray: _from_bytes,
+            memoryview: _from_bytes,
+            dict: _from_data,
+            list: _from_data,
+            int: _from_number,
+            float: _from_number,
+            bool: _from_data,
+        }
+        self._bases: list[tuple[type, ResponseMaker]] = [(Response, _as_is)]
+
+    def add(self, cls: type, maker: ResponseMaker) -> None:
+        """Register a maker for a class and its subclasses; a later one wins."""
+        self._bases.insert(0, (cls, maker))
+        self._makers = {known: made for known, made in self._makers.items() if not issubclass(known, cls)}
+        self._makers[cls] = maker
+
+    def encode(self, value: Any, request: Request) -> Response:
+        """Return the response for a value of any type.
+
+        Raises:
+            WrongReturn: The value is `None` from a handler that does not say so, or of a type that nothing can encode.
+        """
+        maker = self._makers.get(value.__class__)
+        if maker is None:
+            maker = self._find(value, request)
+        return maker(value, request)
+
+    def _find(self, value: Any, request: Request) -> ResponseMaker:
+        cls = value.__class__
+        if value is None:
+            raise _forgotten(request)
+        if cls is tuple or (isinstance(value, tuple) and not hasattr(value, "_fields")):
+            return self._from_tuple
+        maker = self._maker_of(value)
+        self._makers[cls] = maker
+        return maker
+
+    def _maker_of(self, value: Any) -> ResponseMaker:
+        for base, maker in self._bases:
+            if isinstance(value, base):
+                return maker
+        if hasattr(value, "__html__"):
+            return _from_markup
+        if isinstance(value, str):
+            return _from_str
+        if isinstance(value, AsyncIterator | Iterator):
+            return _from_iterator
+        if inspect.isawaitable(value):
+            return _from_awaitable
+        return _from_data
+
+    def _from_tuple(self, value: tuple[Any, ...], request: Request) -> Response:
+        status: Any = None
+        headers: Any = None
+        if len(value) == 3:
+            body, status, headers = value
+        elif len(value) == 2:
+            body, second = value
+            if isinstance(second, int):
+                status = second
+            else:
+                headers = second
+        else:
+            raise WrongReturn(
+                f"{_handler(request)} returned a tuple of {len(value)}.",
+                why="A tuple means (body, status), (body, headers) or (body, status, headers).",
+                fix="Return a list for a JSON array:  return list(...)",
+                code="DJN-312",
+            )
+        response = Response(b"") if body is None else self.encode(body, request)
+        if status is not None:
+            response.status = int(status)
+        if headers:
+            pairs = headers.items() if hasattr(headers, "items") else headers
+            for name, content in pairs:
+                if name.lower() == "content-type":
+                    response.content_type = content
+                else:
+                    response.headers.add(name, content)
+        return response
+
+
+def _as_is(value: Response, request: Request) -> Response:
+    return value
+
+
+def _from_str(value: str, request: Request) -> Response:
+    return Response(value.encode(), content_type=TEXT)
+
+
+def _from_markup(value: Any, request: Request) -> Response:
+    return Response(str(value.__html__()).encode(), content_type=HTML)
+
+
+def _from_bytes(value: bytes | bytearray | memoryview, request: Request) -> Response:
+    return Response(bytes(value), content_type="application/octet-stream")
+
+
+def _from_number(value: float, request: Request) -> Response:
+    return Response(to_json(value), content_type=JSON)
+
+
+def _from_data(value: Any, request: Request) -> Response:
+    try:
+        return Response(to_json(value), content_type=JSON)
+    except (TypeError, NotImplementedError) as error:
+        raise WrongReturn(
+            f"{_handler(request)} returned {type(value).__name__!r}: {error}",
+            why="It is no response, no text, and nothing that becomes JSON.",
+            fix="Return a dict, list, Struct, dataclass, model, `Page(...)`, `html(...)` or a `Response`.",
+            code="DJN-311",
+        ) from error
+
+
+def _from_iterator(value: AsyncIterator[Any] | Iterator[Any], request: Request) -> Response:
+    return StreamResponse(value)
+
+
+def _from_awaitable(value: Any, request: Request) -> Response:
+    if hasattr(value, "close"):
+        value.close()
+    raise WrongReturn(
+        f"{_handler(request)} returned {value!r}, which was never awaited.",
+        why="A coroutine is a promise of a value, not the value.",
+        fix="Write `return await ...` in an `async def`, or `return wait(...)` in a plain `def`.",
+        code="DJN-313",
+    )
+
+
+def _forgotten(request: Request) -> WrongReturn:
+    return WrongReturn(
+        f"{_handler(request)} returned None.",
+        why="Most often a `return` was forgotten; an empty answer has to be meant.",
+        fix="Return a value; or annotate the handler `-> None`, or say `status=204` on its route.",
+    )
+
+
+def _handler(request: Request) -> str:
+    endpoint = getattr(request.route, "endpoint", None)
+    if endpoint is None:
+        return "The handler"
+    name = getattr(endpoint, "__qualname__", repr(endpoint))
+    return f"The handler `{name}` ({place_of(endpoint)})"
+
+
+def page_needs_renderer(page: Page) -> WrongReturn:
+    """Return the error for a page where no renderer is installed."""
+    return WrongReturn(
+        f"{page!r} was returned, and no renderer for pages is installed.",
+        why="Templates are rendered by a battery.",
+        fix="Write:  app.use(Templates())   with   from demijohn.templating import Templates",
+        code="DJN-314",
+    )

@@ -1,0 +1,104 @@
+"""Start-up and shutdown: functions and context managers, ended in reverse order."""
+
+import inspect
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, TypeAlias
+
+__all__ = ["Lifespan", "LifespanPart"]
+
+LifespanPart: TypeAlias = Callable[..., AbstractAsyncContextManager[Any] | AbstractContextManager[Any]]
+
+
+class Lifespan:
+    """What runs from start-up to shutdown. Parts begin in the order they were added and end in reverse.
+
+    Start-up functions belong to the moment they were added; shutdown functions run in reverse order, before the
+    parts that began earlier end. If a part fails to begin, those that had begun are ended.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[LifespanPart] = []
+        self._stack: AsyncExitStack | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether start-up was done and shutdown was not."""
+        return self._stack is not None
+
+    def add(self, part: LifespanPart) -> LifespanPart:
+        """Add a function of the app that returns a context manager, or an (async) generator function with one
+        `yield`.
+        """
+        self._parts.append(part)
+        return part
+
+    def on_startup(self, function: Callable[..., Any]) -> None:
+        """Add a function, sync or async, with or without the app as its argument."""
+
+        @asynccontextmanager
+        async def part(app: Any) -> AsyncIterator[None]:
+            await _call(function, app)
+            yield
+
+        self._parts.append(part)
+
+    def on_shutdown(self, function: Callable[..., Any]) -> None:
+        """Add a function that runs at the end, sync or async, with or without the app as its argument."""
+
+        @asynccontextmanager
+        async def part(app: Any) -> AsyncIterator[None]:
+            try:
+                yield
+            finally:
+                await _call(function, app)
+
+        self._parts.append(part)
+
+    async def start(self, app: Any) -> None:
+        """Begin every part (Any: the app lives above); on failure end those that began, and raise."""
+        if self._stack is not None:
+            return
+        stack = AsyncExitStack()
+        try:
+            for part in self._parts:
+                await _enter(stack, part, app)
+        except BaseException:
+            await stack.aclose()
+            raise
+        self._stack = stack
+
+    async def stop(self) -> None:
+        """End every part, the last begun first."""
+        stack, self._stack = self._stack, None
+        if stack is not None:
+            await stack.aclose()
+
+
+async def _enter(stack: AsyncExitStack, part: LifespanPart, app: Any) -> None:
+    if inspect.isasyncgenfunction(part):
+        manager: Any = asynccontextmanager(part)
+    elif inspect.isgeneratorfunction(part):
+        from contextlib import contextmanager
+
+        manager = contextmanager(part)
+    else:
+        manager = part
+    made = manager(app) if _takes_argument(part) else manager()
+    if hasattr(made, "__aenter__"):
+        await stack.enter_async_context(made)
+    else:
+        stack.enter_context(made)
+
+
+async def _call(function: Callable[..., Any], app: Any) -> None:
+    result = function(app) if _takes_argument(function) else function()
+    if inspect.isawaitable(result):
+        await result
+
+
+def _takes_argument(function: Callable[..., Any]) -> bool:
+    try:
+        return bool(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return False

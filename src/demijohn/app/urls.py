@@ -1,0 +1,75 @@
+"""`url_for` and the functions that add to the running request."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from demijohn.app.context import current, running
+from demijohn.errors import OutsideContext
+from demijohn.http import Request
+
+__all__ = ["after_response", "after_this_request", "url_for"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def url_for(name_or_function: str | Callable[..., Any], /, **params: Any) -> str:
+    """Return the URL of a route, by its name or by the function that answers it.
+
+    Parameters of the pattern go into the path, others into the query; a name that begins with a dot is one of the
+    running
+    blueprint's. `_external=True` gives a full URL (Any: values are formatted by the route).
+
+    Raises:
+        OutsideContext: Nothing is running; `app.url_for` works everywhere.
+        URLBuildError: There is no such route, or a parameter is missing.
+
+    Example:
+        >>> from demijohn import App, url_for
+        >>> app = App()
+        >>> @app.get("/posts/{id:int}")
+        ... def show(id: int): ...
+        >>> app.url_for(show, id=3)
+        '/posts/3'
+    """
+    unit = running.get()
+    if unit is None:
+        raise OutsideContext(
+            "`url_for` was called, and nothing is running.",
+            why="It builds the URLs of the running app.",
+            fix="Use `app.url_for(...)`, or write `with app.context():` around it.",
+            code="DJN-405",
+        )
+    root = getattr(unit, "root_path", "")
+    if root:
+        params.setdefault("_root", root)
+    route = getattr(unit, "route", None)
+    if isinstance(name_or_function, str) and name_or_function.startswith(".") and route is not None:
+        params.setdefault("_namespace", route.namespace)
+    if params.get("_external") and isinstance(unit, Request):
+        params.setdefault("_scheme", unit.scheme)
+        params.setdefault("_host", unit.host)
+    return str(unit.app.url_for(name_or_function, **params))
+
+
+def after_this_request(function: F) -> F:
+    """Run a function on the response of the running request alone.
+
+    It may return another response.
+    """
+    request = current.request
+    if request.after is None:
+        request.after = []
+    request.after.append(function)
+    return function
+
+
+def after_response(function: Callable[[], Awaitable[None] | None]) -> None:
+    """Run a function when the running request was answered.
+
+    It runs whatever came of the request, while its services are still open. It is not kept beyond this process: what
+    must happen belongs into a task.
+    """
+    request = current.request
+    if request.ending is None:
+        request.ending = []
+    request.ending.append(function)

@@ -1,0 +1,221 @@
+"""What an app is made of: its registries, and how batteries get into them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, TypeVar
+
+from demijohn._lib.concurrency import Pool
+from demijohn._lib.source import caller
+from demijohn.app.checks import Checks
+from demijohn.app.defaults import BATTERIES, default_battery
+from demijohn.app.encoding import Encoder
+from demijohn.app.lifespan import Lifespan
+from demijohn.app.registries import BeforeSend, Commands, Driver, Named, TemplateRegistry
+from demijohn.app.scaffold import Scaffold
+from demijohn.app.services import Services, ServiceScope
+from demijohn.app.settings import Settings
+from demijohn.app.signals import Signals
+from demijohn.errors import ConfigurationError
+from demijohn.http import Request, Response
+from demijohn.middleware import Guard
+from demijohn.routing import ConverterResolver, Router, SlashPolicy
+from demijohn.types import Battery
+
+__all__ = ["Wiring"]
+
+B = TypeVar("B", bound=Battery)
+T = TypeVar("T")
+
+
+class Wiring(Scaffold):
+    """The registries of an app: batteries fill them, the builder reads them."""
+
+    def __init__(self, settings: Settings, *, slash: SlashPolicy) -> None:
+        super().__init__()
+        self.settings = settings
+        self.router = Router(slash=slash)
+        self.encoder = Encoder()
+        self.services = Services()
+        self.lifespan = Lifespan()
+        self.checks = Checks()
+        self.commands = Commands()
+        self.templates = TemplateRegistry()
+        self.batteries: Named[Battery] = Named("battery")
+        self.health: Named[Callable[[], Any]] = Named("health probe")
+        self.panels: Named[Any] = Named("debug panel")
+        self.actions: Named[Callable[..., Any]] = Named("debug action")
+        self.test_helpers: Named[Callable[..., Any]] = Named("test helper")
+        self.current_names: Named[Callable[[Any], Any]] = Named("name of `current`")
+        self.shell_names: Named[Callable[[], dict[str, Any]]] = Named("shell name")
+        self.guards: list[Guard] = []
+        self.converter_resolvers: list[ConverterResolver] = []
+        self.before_send: list[BeforeSend] = []
+        self.drivers: list[Driver] = []
+        self.default_headers: list[tuple[bytes, bytes]] = []
+        self.error_page: Callable[[Request, BaseException], Any] | None = None
+        self.pool = Pool("demijohn-handler", size=self.settings.threads)
+        self.draining = False
+
+        self._pending: list[Battery] = []
+        self._signals: Signals | None = None
+        self._frozen_at = ""
+
+    # -- what is added ------------------------------------------------------------------------------------------------
+
+    def use(self, battery: B) -> B:
+        """Add a battery and return it; it plugs in as soon as what it requires is there.
+
+        Raises:
+            ConfigurationError: It has been added already, or the app is running.
+        """
+        self._must_be_open("a battery", caller())
+        if not isinstance(battery, Battery):
+            raise ConfigurationError(
+                f"`app.use` got {battery!r} ({caller()}).",
+                why="A battery has `name`, `requires` and `install(app)`.",
+                fix="Make an instance:  app.use(Templates())" if isinstance(battery, type) else "Pass a battery.",
+                code="DJN-416",
+            )
+        self._pending.append(battery)
+        self._install_pending()
+        return battery
+
+    def need(self, name: str) -> Battery:
+        """Return the battery of that name, with its defaults where it was not added.
+
+        Raises:
+            ConfigurationError: There is none, and it has no defaults.
+        """
+        if name not in self.batteries:
+            for battery in self._pending:
+                if battery.name == name:
+                    return battery
+            battery = default_battery(name)
+            self._pending.append(battery)
+            self._install_pending()
+        return self.batteries.required(name)
+
+    def provide(
+        self,
+        service: type[T],
+        factory: Callable[..., Any] | None = None,
+        *,
+        scope: Literal["request", "app"] = "request",
+    ) -> None:
+        """Let handlers, commands and tests ask for `service` by annotation.
+
+        The factory may be sync or async, or a generator whose part behind `yield` cleans up; its own parameters are
+        bound as a
+        handler's are. An app-scoped service is made once.
+        """
+        self.services.provide(service, factory, scope=scope)
+
+    @contextmanager
+    def override(self, service: type[T], factory: Callable[..., Any]) -> Iterator[None]:
+        """Put another factory in a service's place for a `with` block, as tests do."""
+        with self.services.override(service, factory):
+            yield
+
+    async def missing(self, request: Request) -> Response:
+        """Answer where no route matches."""
+        raise NotImplementedError
+
+    def rebuild(self) -> None:
+        """Compile the routes again, where they were compiled already."""
+        raise NotImplementedError
+
+    @property
+    def signals(self) -> Signals:
+        """The signals of this app; where nobody asks for them, none is sent."""
+        if self._signals is None:
+            self._signals = Signals()
+            self.rebuild()
+        return self._signals
+
+    def on_startup(self, function: Callable[..., T]) -> Callable[..., T]:
+        """Run a function at start-up; it may be sync or async, and may take the app."""
+        self.lifespan.on_startup(function)
+        return function
+
+    def on_shutdown(self, function: Callable[..., T]) -> Callable[..., T]:
+        """Run a function at shutdown; it may be sync or async, and may take the app."""
+        self.lifespan.on_shutdown(function)
+        return function
+
+    def check(self, function: Callable[..., T]) -> Callable[..., T]:
+        """Add a check of this app: a function of the app that yields `CheckMessage`s."""
+        self.checks.add(function)  # type: ignore[arg-type]
+        return function
+
+    def template_global(self, name: str | None = None) -> Callable[[Callable[..., T]], Callable[..., T]]:
+        """Give a function to every template."""
+        return self._template_part(self.templates.globals, name)
+
+    def template_filter(self, name: str | None = None) -> Callable[[Callable[..., T]], Callable[..., T]]:
+        """Give a filter to every template."""
+        return self._template_part(self.templates.filters, name)
+
+    def template_test(self, name: str | None = None) -> Callable[[Callable[..., T]], Callable[..., T]]:
+        """Give a test (`is ...`) to every template."""
+        return self._template_part(self.templates.tests, name)
+
+    def _template_part(self, parts: dict[str, Any], name: str | None) -> Callable[[Callable[..., T]], Callable[..., T]]:
+        def register(function: Callable[..., T]) -> Callable[..., T]:
+            parts[name or function.__name__] = function
+            return function
+
+        return register
+
+    # -- names ----------------------------------------------------------------------------------------------------
+
+    def current_value(self, name: str, unit: Any) -> Any:
+        """Return what a battery offers as `current.<name>` (Any: whatever it offers)."""
+        if name not in self.current_names and name == "session":
+            self.need("sessions")
+        return self.current_names.required(name)(unit)
+
+    def scope_of(self, unit: Any) -> ServiceScope:
+        """Return the services of a request or unit, opened at first use (Any: either)."""
+        scope: ServiceScope | None = unit.services
+        if scope is None:
+            scope = unit.services = self.services.open(unit)
+            endings = unit.ending
+            if endings is None:
+                endings = unit.ending = []
+            endings.append(scope.close)
+        return scope
+
+    def _install_pending(self, *, final: bool = False) -> None:
+        progress = True
+        while progress and self._pending:
+            progress = False
+            for battery in list(self._pending):
+                if all(name in self.batteries for name in battery.requires):
+                    self._pending.remove(battery)
+                    self.batteries.add(battery.name, battery)
+                    battery.install(self)
+                    progress = True
+            if final and not progress:
+                missing = {name for battery in self._pending for name in battery.requires if name not in self.batteries}
+                found = [name for name in missing if name in BATTERIES]
+                for name in found:
+                    self.need(name)
+                progress = bool(found)
+        if final and self._pending:
+            battery = self._pending[0]
+            lacking = [name for name in battery.requires if name not in self.batteries]
+            raise ConfigurationError(
+                f"The battery {battery.name!r} requires {', '.join(lacking)}.",
+                why="It was not added to the app.",
+                fix=f"Write `app.use(...)` for {', '.join(lacking)}, before or after it.",
+                code="DJN-417",
+            )
+
+    def _must_be_open(self, what: str, place: str) -> None:
+        if self._frozen_at:
+            raise ConfigurationError(
+                f"{what.capitalize()} was added at {place}, when the app was built already ({self._frozen_at}).",
+                why="Routes are compiled once, so it would have no effect.",
+                fix="Move the line above the first request, test client or `url_for`.",
+                code="DJN-418",
+            )

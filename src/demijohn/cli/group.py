@@ -1,0 +1,143 @@
+"""The command group: its own commands, loaded when called, and those of the app."""
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from demijohn._lib.text import did_you_mean
+from demijohn.errors import DemijohnError
+
+__all__ = ["Commands", "cli", "main"]
+
+# Name -> (module, attribute, short help): a command's module is imported when it is called.
+OWN: dict[str, tuple[str, str]] = {
+    "routes": ("routes", "List the routes."),
+    "shell": ("shell", "Open a Python prompt with the app loaded and `await`."),
+    "check": ("checking", "Look for mistakes in the wiring."),
+    "test": ("testing", "Run the tests of the project with pytest."),
+    "explain": ("explaining", "Print the page of an error code."),
+    "version": ("about", "Print the versions."),
+}
+
+# What people reach for who come from elsewhere.
+ELSEWHERE = {
+    "runserver": "run",
+    "startproject": "new",
+    "startapp": "generate",
+    "dbshell": "db shell",
+    "url-map": "routes",
+    "show_urls": "routes",
+    "dev": "run",
+    "start": "serve",
+    "shell_plus": "shell",
+}
+
+
+class Commands(click.Group):
+    """The group of all commands; those of the app are there when an app is found."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the framework's commands and of the app's."""
+        return [*OWN, *(name for name in sorted(self._of_app(ctx)) if name not in OWN)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by name, imported now."""
+        if cmd_name in OWN:
+            return _load(OWN[cmd_name][0])
+        return self._of_app(ctx, wanted=cmd_name).get(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one may be meant."""
+        name = args[0]
+        if name not in OWN and self.get_command(ctx, name) is None:
+            hint = (
+                f" Write `demijohn {ELSEWHERE[name]}`."
+                if name in ELSEWHERE
+                else did_you_mean(name, self.list_commands(ctx))
+            )
+            problem = ctx.meta.get("demijohn.problem")
+            told = f"\n\nThe app could not be loaded, so its own commands are not known:\n{problem}" if problem else ""
+            raise click.UsageError(f"There is no command {name!r}.{hint}{told}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands into the help, without importing any of the framework's."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in OWN.items()])
+        others = {name: command for name, command in self._of_app(ctx).items() if name not in OWN}
+        if others:
+            with formatter.section("Commands of this app"):
+                formatter.write_dl([(name, others[name].get_short_help_str(80)) for name in sorted(others)])
+        elif "demijohn.problem" in ctx.meta:
+            formatter.write_paragraph()
+            formatter.write_text(f"(The app could not be loaded: {ctx.meta['demijohn.problem']})")
+
+    def _of_app(self, ctx: click.Context, *, wanted: str | None = None) -> dict[str, click.Command]:
+        found = ctx.meta.get("demijohn.commands")
+        if found is None:
+            found = {}
+            given = ctx.params.get("app")
+            if wanted is not None or given or os.environ.get("DEMIJOHN_APP") or _likely():
+                from demijohn.cli.commands import commands_of
+
+                try:
+                    found = commands_of(given)
+                except Exception as error:
+                    ctx.meta["demijohn.problem"] = str(error).partition("\n")[0] or type(error).__name__
+            ctx.meta["demijohn.commands"] = found
+        result: dict[str, click.Command] = found
+        return result
+
+
+def _likely() -> bool:
+    from pathlib import Path
+
+    return any(Path(name).is_file() for name in ("app.py", "main.py", "pyproject.toml"))
+
+
+def _load(module: str) -> click.Command:
+    # Spelled out: modules are not imported by string.
+    if module == "routes":
+        from demijohn.cli import listing
+
+        return listing.routes
+    if module == "shell":
+        from demijohn.cli import prompt
+
+        return prompt.shell
+    if module == "checking":
+        from demijohn.cli import checking
+
+        return checking.check
+    if module == "testing":
+        from demijohn.cli import testing
+
+        return testing.test
+    if module == "explaining":
+        from demijohn.cli import explaining
+
+        return explaining.explain
+    from demijohn.cli import about
+
+    return about.version
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--app", "-A", metavar="TARGET", help="The app: hello.py, hello.py:app or package.module:factory.")
+def cli(app: str | None) -> None:
+    """Demijohn: as small as Flask on day one, as complete as Django on day one hundred."""
+    if app:
+        os.environ["DEMIJOHN_APP"] = app
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line; mistakes of the developer are told without a traceback."""
+    try:
+        return cli.main(arguments, prog_name="demijohn")
+    except DemijohnError as error:
+        click.secho(f"Error: {error}", fg="red", err=True)
+        sys.exit(1)

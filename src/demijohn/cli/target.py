@@ -1,0 +1,196 @@
+"""Finding the app: `hello.py`, `hello.py:app`, `package.module:factory`, `[tool.demijohn]`, or what lies here.
+
+This is one of the four places that import by string.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from demijohn._lib.text import did_you_mean
+from demijohn.app import App
+from demijohn.errors import DemijohnError
+
+__all__ = ["TargetError", "find_target", "load_app"]
+
+USUAL = ("app.py", "main.py", "wsgi.py", "asgi.py", "hello.py")
+NAMES = ("app", "application", "create_app", "make_app")
+
+
+class TargetError(DemijohnError):
+    """The app that a command works on cannot be found."""
+
+    code = "DJN-600"
+
+
+def find_target(given: str | None, folder: Path | None = None) -> str:
+    """Return the target that was given, or the one of this folder.
+
+    Looked for in this order: the argument, `DEMIJOHN_APP`, `[tool.demijohn] app` in `pyproject.toml`, and a file called
+    `app.py`, `main.py`, `wsgi.py`, `asgi.py` or `hello.py`, here and in the one package below.
+
+    Raises:
+        TargetError: There is none.
+    """
+    if given:
+        return given
+    if os.environ.get("DEMIJOHN_APP"):
+        return os.environ["DEMIJOHN_APP"]
+    here = folder or Path.cwd()
+    project = here / "pyproject.toml"
+    if project.is_file():
+        tool = tomllib.loads(project.read_text(encoding="utf-8")).get("tool", {}).get("demijohn", {})
+        if "app" in tool:
+            return str(tool["app"])
+    for name in USUAL:
+        if (here / name).is_file():
+            return name
+    for root in (here, here / "src"):
+        packages = sorted(path.parent for path in root.glob("*/__init__.py") if path.parent.name != "tests")
+        for package in packages:
+            for name in USUAL:
+                if (package / name).is_file():
+                    return f"{package.name}.{name[:-3]}"
+    raise TargetError(
+        f"No app was found in {here.name!r}.",
+        why=f"There is no {', '.join(USUAL)}, and no `app` under [tool.demijohn] in pyproject.toml.",
+        fix="Name it:  demijohn run hello.py   or   demijohn run package.module:app",
+    )
+
+
+def load_app(given: str | None = None) -> App:
+    """Import the target and return its app; a factory without parameters is called.
+
+    Raises:
+        TargetError: The module, the name or the app is not there.
+    """
+    target = find_target(given)
+    where, _, name = target.partition(":") if not _is_windows_path(target) else (target, "", "")
+    module = _import(where)
+    found = _pick(module, name, target)
+    if isinstance(found, App):
+        return found
+    if callable(found) and not inspect.isclass(found):
+        needed = [
+            parameter.name
+            for parameter in inspect.signature(found).parameters.values()
+            if parameter.default is parameter.empty
+            and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+        ]
+        if needed:
+            raise TargetError(
+                f"The factory {target!r} wants {', '.join(needed)}.",
+                why="A command calls it without arguments.",
+                fix="Give its parameters defaults.",
+                code="DJN-602",
+            )
+        found = found()
+        if isinstance(found, App):
+            return found
+    raise TargetError(
+        f"{target!r} is {type(found).__name__!r}, not an App.",
+        why="A command needs the app itself, or a function that makes it.",
+        fix="Name the app:  demijohn run hello.py:app",
+        code="DJN-603",
+    )
+
+
+def _is_windows_path(target: str) -> bool:
+    return len(target) > 2 and target[1] == ":" and target[2] in "\\/"
+
+
+def _import(where: str) -> ModuleType:
+    path = Path(where)
+    if where.endswith(".py") or path.is_file():
+        return _import_file(path)
+    if path.is_dir() and (path / "__init__.py").is_file():
+        where = path.name
+        folder = path.resolve().parent
+    else:
+        folder = Path.cwd()
+    for entry in (folder / "src", folder):
+        if entry.is_dir() and str(entry) not in sys.path:
+            sys.path.insert(0, str(entry))
+    try:
+        return importlib.import_module(where)  # noqa: TID251 - one of the four named places
+    except ModuleNotFoundError as error:
+        if error.name is None or not (where == error.name or where.startswith(error.name + ".")):
+            raise
+        raise TargetError(
+            f"There is no module {where!r}.",
+            why=f"It was looked for in {folder.name!r} and where Python looks for packages.",
+            fix="Check the spelling, or change to the folder of the project.",
+            code="DJN-601",
+        ) from error
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        near = did_you_mean(path.name, [file.name for file in path.resolve().parent.glob("*.py")])
+        raise TargetError(
+            f"There is no file {str(path)!r}.{near}",
+            why="The app is imported from it.",
+            fix="Check the spelling, or change to its folder.",
+            code="DJN-601",
+        )
+    path = path.resolve()
+    names = [path.stem]
+    folder = path.parent
+    while (folder / "__init__.py").is_file():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    if names[-1] == "__init__":
+        names.pop()
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    module = importlib.import_module(".".join(names))  # noqa: TID251 - one of the four named places
+    if Path(module.__file__ or "").resolve() != path and names[-1] != path.parent.name:
+        # Another module of that name was imported first, one of the standard library perhaps.
+        spec = importlib.util.spec_from_file_location(f"_demijohn_{path.stem}", path)
+        if spec is not None and spec.loader is not None:
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[module.__name__] = module
+            spec.loader.exec_module(module)
+    return module
+
+
+def _pick(module: ModuleType, name: str, target: str) -> Any:
+    if name:
+        found: Any = module
+        for part in name.removesuffix("()").split("."):
+            try:
+                found = getattr(found, part)
+            except AttributeError:
+                raise TargetError(
+                    f"{module.__name__!r} has no {part!r}.{did_you_mean(part, vars(module))}",
+                    why=f"{target!r} names it.",
+                    fix="Name what the module has.",
+                    code="DJN-604",
+                ) from None
+        return found
+    apps = {key: value for key, value in vars(module).items() if isinstance(value, App)}
+    for usual in NAMES:
+        if usual in apps or (usual in vars(module) and callable(vars(module)[usual])):
+            return vars(module)[usual]
+    distinct = list({id(app): app for app in apps.values()}.values())
+    if len(distinct) == 1:
+        return distinct[0]
+    if distinct:
+        raise TargetError(
+            f"{module.__name__!r} has more than one app: {', '.join(sorted(apps))}.",
+            why="A command works on one.",
+            fix=f"Name it:  {target}:{min(apps)}",
+            code="DJN-605",
+        )
+    raise TargetError(
+        f"{module.__name__!r} has no app.",
+        why=f"None of its names is an App, and it has no {', '.join(NAMES)}.",
+        fix="Write in it:  app = App()",
+        code="DJN-606",
+    )
