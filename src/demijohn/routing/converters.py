@@ -11,7 +11,9 @@ from enum import Enum
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
-__all__ = ["CONVERTERS", "Converter", "StrConverter", "parse_arguments"]
+from demijohn._lib.sentinels import MISSING, Missing
+
+__all__ = ["CONVERTERS", "Converter", "IntConverter", "PathConverter", "StrConverter", "parse_arguments"]
 
 T = TypeVar("T")
 
@@ -66,20 +68,22 @@ class Converter(Generic[T]):
         """
         return str(value)
 
-    def matcher(self) -> Callable[[str], T]:
-        """Return the function that the router calls.
+    def matcher(self) -> Callable[[str], T | Missing]:
+        """Return the function that the router calls: the value, or `MISSING` for no match.
 
-        It is `convert`, behind the regular expression if there is one.
+        It is `convert`, behind the regular expression if there is one. An exception costs more than the rest of a
+        match, so the converters of the house answer without one.
         """
-        if not self.regex:
-            return self.convert
-        matches = re.compile(self.regex).fullmatch
         convert = self.convert
+        matches = re.compile(self.regex).fullmatch if self.regex else None
 
-        def match(text: str) -> T:
-            if matches(text) is None:
-                raise ValueError(text)
-            return convert(text)
+        def match(text: str) -> T | Missing:
+            if matches is not None and matches(text) is None:
+                return MISSING
+            try:
+                return convert(text)
+            except ValueError:
+                return MISSING
 
         return match
 
@@ -103,6 +107,7 @@ class StrConverter(Converter[str]):
 
     @property
     def takes_all(self) -> bool:
+        """True for the bare `str`, which the tree takes by itself."""
         return self.shortest <= 1 and self.longest is None and type(self) is StrConverter
 
 
@@ -129,10 +134,7 @@ def plain_text(value: object) -> str:
     return str(value)
 
 
-class _Path(Converter[str]):
-    weight = 100
-    spans_segments = True
-
+class _Text(Converter[str]):
     def convert(self, text: str) -> str:
         return text
 
@@ -140,7 +142,19 @@ class _Path(Converter[str]):
         return plain_text(value)
 
 
-class _Int(Converter[int]):
+class PathConverter(_Text):
+    """Any text, slashes included; what comes before and after it in the pattern must still fit."""
+
+    weight = 100
+    spans_segments = True
+
+    def matcher(self) -> Callable[[str], str | Missing]:
+        return self.convert
+
+
+class IntConverter(Converter[int]):
+    """A whole number in ASCII digits; `int(min=1, max=9)` bounds it."""
+
     weight = 20
 
     def __init__(self, *, min: int | None = None, max: int | None = None) -> None:  # noqa: A002
@@ -155,21 +169,15 @@ class _Int(Converter[int]):
             raise ValueError(text)
         return value
 
-    def matcher(self) -> Callable[[str], int]:
-        return self.convert if self.least is not None or self.most is not None else _plain_int
+    @property
+    def takes_all(self) -> bool:
+        """True for the bare `int`, which the tree reads by itself."""
+        return self.least is None and self.most is None and type(self) is IntConverter
 
     def format(self, value: object) -> str:
         if isinstance(value, (bool, float)):
             raise TypeError(f"{value!r} is not an int")
         return str(int(value))  # type: ignore[call-overload]  # whatever int() refuses is a TypeError of ours too
-
-
-def _plain_int(text: str) -> int:
-    if text.isdecimal() and text.isascii():
-        return int(text)
-    if text[0] == "-" and text[1:].isdecimal() and text.isascii():
-        return int(text)
-    raise ValueError(text)
 
 
 class _Float(Converter[float]):
@@ -218,8 +226,19 @@ class _UUID(Converter[UUID]):
 
 
 class _Date(Converter[date]):
-    regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
     weight = 20
+
+    def matcher(self) -> Callable[[str], date | Missing]:
+        # Python reads more forms than this one, all shorter or with the dashes elsewhere.
+        def match(text: str) -> date | Missing:
+            if len(text) == 10 and text[4] == text[7] == "-" and text.isascii():
+                try:
+                    return date.fromisoformat(text)
+                except ValueError:
+                    pass
+            return MISSING
+
+        return match
 
     def convert(self, text: str) -> date:
         return date.fromisoformat(text)
@@ -263,18 +282,22 @@ def _utc(moment: datetime) -> datetime:
         raise ValueError(moment) from None
 
 
-class _Slug(Converter[str]):
+class _Slug(_Text):
     regex = "[A-Za-z0-9_-]+"
     weight = 60
 
-    def convert(self, text: str) -> str:
-        return text
-
-    def format(self, value: object) -> str:
-        return plain_text(value)
+    def matcher(self) -> Callable[[str], str | Missing]:
+        return _texts(re.compile(self.regex).fullmatch)
 
 
-class _Any(Converter[str]):
+def _texts(accepts: Callable[[str], object]) -> Callable[[str], str | Missing]:
+    def match(text: str) -> str | Missing:
+        return text if accepts(text) else MISSING
+
+    return match
+
+
+class _Any(_Text):
     weight = 10
 
     def __init__(self, *words: str) -> None:
@@ -282,28 +305,18 @@ class _Any(Converter[str]):
             raise TypeError("any() takes at least one word")
         self.words = frozenset(words)
 
-    def convert(self, text: str) -> str:
-        if text not in self.words:
-            raise ValueError(text)
-        return text
-
-    def format(self, value: object) -> str:
-        return plain_text(value)
+    def matcher(self) -> Callable[[str], str | Missing]:
+        return _texts(self.words.__contains__)
 
 
-class _Regex(Converter[str]):
+class _Regex(_Text):
     weight = 50
 
     def __init__(self, expression: str) -> None:
-        self.matches = re.compile(expression).fullmatch
+        self.expression = re.compile(expression)
 
-    def convert(self, text: str) -> str:
-        if self.matches(text) is None:
-            raise ValueError(text)
-        return text
-
-    def format(self, value: object) -> str:
-        return plain_text(value)
+    def matcher(self) -> Callable[[str], str | Missing]:
+        return _texts(self.expression.fullmatch)
 
 
 CONVERTERS: Mapping[str, Callable[..., Converter[Any]]] = {
@@ -312,8 +325,8 @@ CONVERTERS: Mapping[str, Callable[..., Converter[Any]]] = {
     "datetime": _Datetime,
     "decimal": _Decimal,
     "float": _Float,
-    "int": _Int,
-    "path": _Path,
+    "int": IntConverter,
+    "path": PathConverter,
     "regex": _Regex,
     "slug": _Slug,
     "str": StrConverter,

@@ -6,14 +6,15 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, quote_plus
 
 from demijohn._lib.paths import PATH_SAFE
+from demijohn._lib.sentinels import MISSING
 from demijohn._lib.text import did_you_mean, listing
 from demijohn.errors import ConfigurationError, DemijohnError
 from demijohn.routing.converters import Converter, StrConverter, plain_text
 from demijohn.routing.pattern import Parameter, Segment
-from demijohn.routing.tree import Shaped
+from demijohn.routing.tree import shaped
 
 if TYPE_CHECKING:
     from demijohn.routing.route import Route
@@ -44,7 +45,7 @@ class Options(NamedTuple):
 
 _OPTIONS = frozenset("_" + field for field in Options._fields)
 
-Piece: TypeAlias = "str | tuple[str, Converter[Any], Callable[[str], Any]]"
+Variable: TypeAlias = tuple[str, Converter[Any], Callable[[str], Any]]
 
 
 class URLBuilder:
@@ -53,11 +54,16 @@ class URLBuilder:
     def __init__(self) -> None:
         self._by_name: dict[str, list[Route]] = {}
         self._by_function: dict[Any, list[Route]] = {}
-        self._templates: dict[int, list[tuple[Segment, list[Piece]]]] = {}
+        self._templates: dict[int, list[tuple[Segment, list[str | Variable]]]] = {}
 
     def add(self, route: Route) -> None:
         self._by_name.setdefault(route.name, []).append(route)
-        self._by_function.setdefault(_key(route.endpoint), []).append(route)
+        routes = self._by_function.setdefault(_key(route.endpoint), [])
+        routes.append(route)
+        try:
+            self._by_function[route.endpoint] = routes  # a decorated function is found without being unwrapped
+        except TypeError:
+            pass
 
     def check_names(self) -> None:
         """Refuse one name, given by hand, for two functions with different URLs (DJN-104)."""
@@ -75,12 +81,14 @@ class URLBuilder:
     def url_for(self, wanted: object, params: Mapping[str, Any]) -> str:
         """Build the URL; see `Router.url_for` (Any: values are whatever their converters format)."""
         options = _NO_OPTIONS
-        if any(name[0] == "_" for name in params):
-            options, params = _read_options(wanted, params)
+        for name in params:
+            if name[0] == "_":
+                options, params = _read_options(wanted, params)
+                break
         routes = self._candidates(wanted, options)
         route = _choose(wanted, routes, params, options)
         path = options.root + self._path(wanted, route, params)
-        rest = [(name, value) for name, value in params.items() if name not in route.names]
+        rest = [] if params.keys() <= route.names else [item for item in params.items() if item[0] not in route.names]
         if options.query:
             rest += options.query.items()
         if rest:
@@ -93,7 +101,11 @@ class URLBuilder:
 
     def _candidates(self, wanted: object, options: Options) -> list[Route]:
         if not isinstance(wanted, str):
-            found = self._by_function.get(_key(wanted))
+            try:
+                found = self._by_function.get(wanted)
+            except TypeError:
+                found = None
+            found = found or self._by_function.get(_key(wanted))
             if found is None:
                 raise self._unknown_function(wanted)
             return found
@@ -134,12 +146,12 @@ class URLBuilder:
             fix="Route it, for example with @app.get('/...'), or ask for another one.",
         )
 
-    def _template(self, route: Route) -> list[tuple[Segment, list[Piece]]]:
+    def _template(self, route: Route) -> list[tuple[Segment, list[str | Variable]]]:
         template = self._templates.get(id(route))
         if template is None:
             template = []
             for segment in route.parsed.segments:
-                pieces: list[Piece] = []
+                pieces: list[str | Variable] = []
                 for part in segment:
                     if isinstance(part, str):
                         pieces.append(quote(part, safe=_SEGMENT_SAFE))
@@ -160,9 +172,9 @@ class URLBuilder:
                 if isinstance(piece, str):
                     out.append(piece)
                 else:
-                    text = _format(wanted, route, piece, params[piece[0]])
+                    text, encoded = _format(wanted, route, piece, params[piece[0]])
                     texts.append(text)
-                    out.append(quote(text, safe=PATH_SAFE if piece[1].spans_segments else _SEGMENT_SAFE))
+                    out.append(encoded)
             if texts and len(pieces) > 1:
                 _check_shaped(wanted, route, segment, texts)
         return "".join(out)
@@ -187,7 +199,7 @@ class URLBuilder:
                     route,
                     (part.name, route.converters[part.name], route.converters[part.name].matcher()),
                     params[part.name],
-                )
+                )[0]
                 for part in segment
             )
             for segment in route.parsed_host.segments
@@ -314,16 +326,20 @@ def _misses(wanted: object, routes: list[Route], params: Mapping[str, Any]) -> U
     )
 
 
-def _format(wanted: object, route: Route, piece: tuple[str, Converter[Any], Callable[[str], Any]], value: Any) -> str:
+def _format(wanted: object, route: Route, piece: Variable, value: Any) -> tuple[str, str]:
+    """Return the text of a value, plain and percent-encoded."""
     name, converter, match = piece
-    reason: object = ""
+    reason: object
     try:
         text = converter.format(value)
         if _is_readable(text, spans=converter.spans_segments):
-            match(text)
-            text.encode()
-            return text
-        reason = f"{text!r} is empty, '.' or '..', or has a slash or a NUL"
+            if match(text) is not MISSING:
+                if text.isalnum() and text.isascii():
+                    return text, text
+                return text, quote(text, safe=PATH_SAFE if converter.spans_segments else _SEGMENT_SAFE)
+            reason = f"{text!r} is not what the converter reads"
+        else:
+            reason = f"{text!r} is empty, '.' or '..', or has a slash or a NUL"
     except (ValueError, TypeError, AttributeError) as error:
         reason = error
     parameter = next(parameter for parameter in route.parameters if parameter.name == name)
@@ -350,7 +366,7 @@ def _check_shaped(wanted: object, route: Route, segment: Segment, texts: list[st
         return
     whole = iter(texts)
     text = "".join(part if isinstance(part, str) else next(whole) for part in segment)
-    read = Shaped(segment, route.converters).match(text)
+    read = shaped(segment, route.converters)(text)
     back = None if read is None else [route.converters[p.name].format(v) for p, v in zip(parameters, read, strict=True)]
     if back != texts:
         raise URLBuildError(
@@ -362,7 +378,7 @@ def _check_shaped(wanted: object, route: Route, segment: Segment, texts: list[st
 
 
 def _query(wanted: object, items: Iterable[tuple[str, Any]]) -> str:
-    pairs: list[tuple[str, str]] = []
+    pairs: list[str] = []
     for name, value in items:
         values = value if isinstance(value, (list, tuple, set, frozenset)) else (value,)
         for one in values:
@@ -378,5 +394,9 @@ def _query(wanted: object, items: Iterable[tuple[str, Any]]) -> str:
                     fix=f"Write {name}=str(...), or pass one of its attributes.",
                     code="DJN-112",
                 ) from None
-            pairs.append((name, text))
-    return "?" + urlencode(pairs) if pairs else ""
+            pairs.append(f"{_plus(name)}={_plus(text)}")
+    return "?" + "&".join(pairs) if pairs else ""
+
+
+def _plus(text: str) -> str:
+    return text if text.isalnum() and text.isascii() else quote_plus(text)

@@ -321,7 +321,13 @@ class Router:
         if entry is None:
             return None
         target, names, defaults, _ = entry
-        params = {names[0]: values[0]} if len(names) == 1 else dict(zip(names, values, strict=True))
+        count = len(names)
+        if count == 1:
+            params = {names[0]: values[0]}
+        elif count == 2:
+            params = {names[0]: values[0], names[1]: values[1]}
+        else:
+            params = dict(zip(names, values, strict=True))
         if defaults is not None:
             params.update(defaults)
         return target, params

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from demijohn.routing.converters import Converter, StrConverter
+from demijohn._lib.sentinels import MISSING, Missing
+from demijohn.routing.converters import Converter, IntConverter, PathConverter, StrConverter
 from demijohn.routing.pattern import Segment
 from demijohn.routing.route import Entry
 
-__all__ = ["Node", "Shaped", "Tree", "walk"]
+__all__ = ["Node", "Tree", "shaped", "walk"]
 
 LeafT = TypeVar("LeafT")
 
-_STR, _CONVERT, _SHAPED, _SPAN, _TAIL = range(5)
+_STR, _INT, _CONVERT, _SHAPED, _REST, _SPAN, _TAIL = range(7)
 _LONGEST_SHAPED = 255
 
 Edge: TypeAlias = "tuple[int, Any, Node[LeafT]]"
@@ -28,7 +29,7 @@ class Node(Generic[LeafT]):
     def __init__(self) -> None:
         self.literals: dict[str, Node[LeafT]] = {}
         self.edges: tuple[Edge[LeafT], ...] = ()
-        self.only: Edge[LeafT] | None = None
+        self.only: Edge[LeafT] | None = None  # the edge, where it is one of the two commonest kinds and alone
         self.prefixed: dict[str, tuple[Edge[LeafT], ...]] | None = None
         self.prefix_lengths: tuple[int, ...] = ()
         self.leaf: LeafT | None = None
@@ -55,13 +56,15 @@ class Node(Generic[LeafT]):
         for _, prefix, kind, take, child in ordered:
             child.freeze()
             if kind == _SPAN:
-                plain.append((kind if child.literals or child._pending else _TAIL, take, child))
+                ends_here = not child.literals and not child._pending
+                bare = not take[0] and not take[1] and take[3]
+                plain.append(((_REST if bare else _TAIL) if ends_here else _SPAN, take, child))
             elif prefix:
                 prefixed.setdefault(prefix, []).append((kind, take, child))
             else:
                 plain.append((kind, take, child))
         self.edges = tuple(plain)
-        self.only = plain[0] if len(plain) == 1 and not prefixed else None
+        self.only = plain[0] if len(plain) == 1 and not prefixed and plain[0][0] <= _INT else None
         if prefixed:
             self.prefixed = {prefix: tuple(edges) for prefix, edges in prefixed.items()}
             self.prefix_lengths = tuple(sorted({len(prefix) for prefix in prefixed}, reverse=True))
@@ -91,71 +94,109 @@ def _shape(
     spans = any(converter.spans_segments for converter in used)
     # Longer literals first, then the narrower converter, then the order of declaration (sorting is stable).
     rank = (int(spans), -sum(map(len, literals)), min(converter.weight for converter in used))
+    only = used[0]
     if spans:
         suffix = segment[-1] if len(segment) > 1 and isinstance(segment[-1], str) else ""
-        return key, rank, prefix, _SPAN, (prefix, suffix, used[0].matcher())
+        return key, rank, prefix, _SPAN, (prefix, suffix, only.matcher(), type(only) is PathConverter)
     if len(segment) == 1:
-        only = used[0]
         if isinstance(only, StrConverter) and only.takes_all:
             return key, rank, prefix, _STR, None
+        if isinstance(only, IntConverter) and only.takes_all:
+            return key, rank, prefix, _INT, None
         return key, rank, prefix, _CONVERT, only.matcher()
-    return key, rank, prefix, _SHAPED, Shaped(segment, converters).match
+    return key, rank, prefix, _SHAPED, shaped(segment, converters)
 
 
-class Shaped:
-    """Takes a segment that mixes literals and parameters: `{name}.{extension}`, `@{user}`.
+def shaped(segment: Segment, converters: Mapping[str, Converter[Any]]) -> Callable[[str], list[Any] | None]:
+    """Return what takes a segment that mixes literals and parameters: `{name}.{extension}`, `@{user}`.
 
     As a greedy regular expression would, without its appetite: a parameter ends at the last place where the literal
     after it stands and the rest fits, and no place is tried twice, so the work is at most the square of the length;
     with three parameters and more, a segment of over 255 characters never matches, so that the square stays small.
     """
+    prefix = segment[0] if isinstance(segment[0], str) else ""
+    suffix = segment[-1] if isinstance(segment[-1], str) else ""
+    inner = segment[1 if prefix else 0 : len(segment) - (1 if suffix else 0)]
+    literals = [part for part in inner if isinstance(part, str)]
+    used = [converters[part.name] for part in inner if not isinstance(part, str)]
+    take = [converter.matcher() for converter in used]
+    free = [isinstance(converter, StrConverter) and converter.takes_all for converter in used]
+    skipped, cut = len(prefix), len(suffix)
+    rest = (
+        _one(take[0]) if len(take) == 1 else _two(take, literals[0]) if len(take) == 2 else _many(take, literals, free)
+    )
 
-    __slots__ = ("convert", "literals", "prefix", "suffix")
-
-    def __init__(self, segment: Segment, converters: Mapping[str, Converter[Any]]) -> None:
-        self.prefix = segment[0] if isinstance(segment[0], str) else ""
-        self.suffix = segment[-1] if isinstance(segment[-1], str) else ""
-        inner = segment[1 if self.prefix else 0 : len(segment) - (1 if self.suffix else 0)]
-        self.convert: list[Callable[[str], Any]] = []
-        self.literals: list[str] = []
-        for part in inner:
-            if isinstance(part, str):
-                self.literals.append(part)
-            else:
-                self.convert.append(converters[part.name].matcher())
-
-    def match(self, text: str) -> list[Any] | None:
-        """Return the values, or None."""
-        start, end = len(self.prefix), len(text) - len(self.suffix)
-        if len(text) > _LONGEST_SHAPED and len(self.convert) > 2:
+    def match(text: str) -> list[Any] | None:
+        if not text.startswith(prefix) or not text.endswith(suffix) or skipped + cut >= len(text):
             return None
-        if start >= end or not text.startswith(self.prefix) or not text.endswith(self.suffix):
-            return None
-        return self._rest(text[:end], start, 0, set())
+        return rest(text[skipped : len(text) - cut])
 
-    def _rest(self, text: str, start: int, index: int, failed: set[tuple[int, int]]) -> list[Any] | None:
+    return match
+
+
+def _one(take: Callable[[str], Any]) -> Callable[[str], list[Any] | None]:
+    def match(text: str) -> list[Any] | None:
+        value = take(text)
+        return None if value is MISSING else [value]
+
+    return match
+
+
+def _two(take: Sequence[Callable[[str], Any]], literal: str) -> Callable[[str], list[Any] | None]:
+    first, second = take
+    width = len(literal)
+
+    def match(text: str) -> list[Any] | None:
+        end = len(text) - 1  # what comes after the literal is not empty
+        position = text.rfind(literal, 1, end)
+        while position != -1:
+            left = first(text[:position])
+            if left is not MISSING:
+                right = second(text[position + width :])
+                if right is not MISSING:
+                    return [left, right]
+            position = text.rfind(literal, 1, position + width - 1)
+        return None
+
+    return match
+
+
+def _many(
+    take: Sequence[Callable[[str], Any]], literals: Sequence[str], free: Sequence[bool]
+) -> Callable[[str], list[Any] | None]:
+    last = len(literals)
+
+    def match(text: str) -> list[Any] | None:
+        if len(text) > _LONGEST_SHAPED:
+            return None
+        return rest(text, 0, 0, [len(text)] * last, set())
+
+    def rest(text: str, start: int, index: int, tried: list[int], failed: set[tuple[int, int]]) -> list[Any] | None:
         if (start, index) in failed or start >= len(text):
             return None
-        convert = self.convert[index]
-        if index == len(self.literals):
-            try:
-                return [convert(text[start:])]
-            except ValueError:
-                return None
-        literal = self.literals[index]
-        position = text.rfind(literal, start + 1)
-        while position != -1:
-            try:
-                value = convert(text[start:position])
-            except ValueError:
-                pass
-            else:
-                rest = self._rest(text, position + len(literal), index + 1, failed)
-                if rest is not None:
-                    return [value, *rest]
-            position = text.rfind(literal, start + 1, position + len(literal) - 1)
+        if index == last:
+            value = take[index](text[start:])
+            if value is not MISSING:
+                return [value]
+        else:
+            # Whoever comes back failed before. If this parameter takes any text, its start makes no difference to what
+            # comes after it, and only the ends that were not tried yet are left.
+            literal = literals[index]
+            width = len(literal)
+            position = text.rfind(literal, start + 1, tried[index] + width - 1)
+            while position != -1:
+                value = take[index](text[start:position])
+                if value is not MISSING:
+                    others = rest(text, position + width, index + 1, tried, failed)
+                    if others is not None:
+                        return [value, *others]
+                position = text.rfind(literal, start + 1, position + width - 1)
+            if free[index]:
+                tried[index] = min(tried[index], start + 1)
         failed.add((start, index))
         return None
+
+    return match
 
 
 class Tree(Generic[LeafT]):
@@ -204,7 +245,7 @@ def _leaves(
     if not segment:
         return
     for kind, take, child in node.edges_for(segment):
-        if kind >= _SPAN:
+        if kind >= _REST:
             for end, value in _spans(kind, take, segments, index):
                 yield from _leaves(child, segments, end, [*values, value])
         else:
@@ -219,28 +260,38 @@ def _take(kind: int, take: Any, segment: str) -> list[Any] | None:
     if kind == _SHAPED:
         taken: list[Any] | None = take(segment)
         return taken
-    try:
-        return [take(segment)]
-    except ValueError:
-        return None
+    value = _int(segment) if kind == _INT else take(segment)
+    return None if value is MISSING else [value]
+
+
+def _int(text: str) -> int | Missing:
+    if text.isascii() and (text.isdecimal() or (text[0] == "-" and text[1:].isdecimal())):
+        try:
+            return int(text)
+        except ValueError:  # over 4,300 digits
+            pass
+    return MISSING
 
 
 def _spans(kind: int, take: Any, segments: Sequence[str], index: int) -> Iterator[tuple[int, Any]]:
-    """Yield where a parameter that spans segments may end, the longest first, with its value there."""
-    prefix, suffix, convert = take
+    """Yield where a parameter that spans segments may end, with its value there.
+
+    The whole rest comes last, because a pattern that goes on is more specific; otherwise the longest is first.
+    """
+    prefix, suffix, convert, _ = take
     if not segments[index].startswith(prefix):
         return
-    text = "/".join(segments[index:])
     last = len(segments)
-    for end in range(last, last - 1 if kind == _TAIL else index, -1):
+    whole = text = "/".join(segments[index:])
+    ends = [*range(last - 1, index, -1), last] if kind == _SPAN else [last]
+    for end in ends:
+        text = whole if end == last else text[: len(text) - len(segments[end]) - 1]
         if text.endswith(suffix) and len(text) > len(prefix) + len(suffix):
-            value = text[len(prefix) : len(text) - len(suffix)]
-            if value[0] != "/":
-                try:
-                    yield end, convert(value)
-                except ValueError:
-                    pass
-        text = text[: len(text) - len(segments[end - 1]) - 1]
+            taken = text[len(prefix) : len(text) - len(suffix)]
+            if taken[0] != "/":
+                value = convert(taken)
+                if value is not MISSING:
+                    yield end, value
 
 
 def walk(
@@ -267,24 +318,52 @@ def walk(
         if not segment:
             return None
         only = node.only
-        if only is not None and only[0] < _SPAN:
+        if only is not None:
             kind, take, node = only
             if kind == _STR:
                 values.append(segment)
-            elif kind == _CONVERT:
-                try:
-                    values.append(take(segment))
-                except ValueError:
-                    return None
             else:
+                value = (
+                    int(segment) if len(segment) < 19 and segment.isdecimal() and segment.isascii() else _int(segment)
+                )
+                if value is MISSING:
+                    return None
+                values.append(value)
+            continue
+        edges = node.edges if node.prefixed is None else node.edges_for(segment)
+        left = len(edges)
+        if not left:
+            return None
+        mark = len(values)
+        for kind, take, child in edges:
+            left -= 1
+            if kind == _STR:
+                values.append(segment)
+            elif kind == _INT:
+                value = (
+                    int(segment) if len(segment) < 19 and segment.isdecimal() and segment.isascii() else _int(segment)
+                )
+                if value is MISSING:
+                    continue
+                values.append(value)
+            elif kind == _CONVERT:
+                value = take(segment)
+                if value is MISSING:
+                    continue
+                values.append(value)
+            elif kind == _SHAPED:
                 taken = take(segment)
                 if taken is None:
-                    return None
+                    continue
                 values += taken
-            continue
-        mark = len(values)
-        for kind, take, child in node.edges_for(segment):
-            if kind >= _SPAN:
+            elif kind == _REST:
+                values.append("/".join(segments[index - 1 :]))
+                found = None if child.leaf is None else child.leaf.get(method) or child.leaf.get("*")
+                if found:
+                    return found
+                del values[mark:]
+                continue
+            else:
                 for end, value in _spans(kind, take, segments, index - 1):
                     values.append(value)
                     found = walk(child, segments, end, method, values)
@@ -292,14 +371,16 @@ def walk(
                         return found
                     del values[mark:]
                 continue
-            taken = _take(kind, take, segment)
-            if taken is not None:
-                values += taken
-                found = walk(child, segments, index, method, values)
-                if found is not None:
-                    return found
-                del values[mark:]
-        return None
+            if not left:
+                # Nothing to come back to: go on in this frame.
+                node = child
+                break
+            found = walk(child, segments, index, method, values)
+            if found is not None:
+                return found
+            del values[mark:]
+        else:
+            return None
     leaf = node.leaf
     if leaf is None:
         return None
