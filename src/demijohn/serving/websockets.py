@@ -1,0 +1,128 @@
+"""WebSockets and HTTP/2: connections that are handed to uvicorn's protocols, loaded when the first one comes."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from demijohn.errors import ConfigurationError
+from demijohn.http import Request
+
+if TYPE_CHECKING:
+    from demijohn.serving.connection import Connection
+    from demijohn.serving.hub import Hub
+
+__all__ = ["install_http2", "install_upgrade", "load_websockets"]
+
+
+class _Foreign:
+    """uvicorn's configuration and state for one hub, made when they are first needed."""
+
+    def __init__(self, hub: "Hub", config: Any = None, server_state: Any = None) -> None:
+        self._hub = hub
+        self._config = config
+        self._state = server_state
+
+    def ready(self) -> tuple[Any, Any]:
+        """Return the configuration and the state (Any: uvicorn's)."""
+        if self._config is None:
+            from uvicorn.config import Config
+            from uvicorn.server import ServerState
+
+            ours = self._hub.config
+            config = Config(
+                self._hub.app,
+                interface="asgi3",
+                lifespan="off",
+                log_config=None,
+                proxy_headers=False,
+                server_header=False,
+                root_path=ours.root_path,
+                ws_max_size=ours.capacity.message_size,
+                ws_ping_interval=ours.ping_interval,
+                ws_ping_timeout=ours.ping_interval,
+                ws_per_message_deflate=ours.compress_websockets,
+                timeout_keep_alive=int(ours.timeouts.keep_alive),
+                http="zttp" if ours.http2 else "h11",
+                http2=ours.http2,
+            )
+            config.load()
+            state = ServerState()
+            state.connections = self._hub.sockets
+            state.tasks = self._hub.tasks
+            self._config, self._state = config, state
+        return self._config, self._state
+
+
+def install_upgrade(hub: "Hub", *, config: Any = None, server_state: Any = None) -> None:
+    """Let connections of a hub become WebSockets (Any: uvicorn's own objects where it is the server)."""
+    foreign = _Foreign(hub, config, server_state)
+
+    def upgrade(connection: "Connection", request: Request, data: bytes) -> None:
+        config, state = foreign.ready()
+        protocol = _websocket_class()(config=config, server_state=state, app_state={}, _loop=hub.loop)
+        protocol.connection_made(connection.transport)
+        protocol.client, protocol.server = request.client, request.server
+        protocol.scheme = "wss" if request.scheme == "https" else "ws"
+        connection.hand_over(protocol, _head_of(request) + data)
+
+    hub.upgrade = upgrade
+
+
+def install_http2(hub: "Hub") -> None:
+    """Let connections of a hub speak HTTP/2.
+
+    Raises:
+        ConfigurationError: uvicorn's implementation needs a package that is not installed.
+    """
+    try:
+        from uvicorn.protocols.http.zttp_h2_impl import ZttpH2Protocol
+    except ImportError as error:
+        raise ConfigurationError(
+            "HTTP/2 was asked for, and the package 'zttp' is not installed.",
+            why="uvicorn's implementation of HTTP/2 is built on it.",
+            fix="Install it:  pip install zttp     or leave it out:  ServerConfig(http2=False)",
+            code="DJN-505",
+        ) from error
+    foreign = _Foreign(hub)
+
+    def upgrade(connection: "Connection", data: bytes) -> None:
+        config, state = foreign.ready()
+        protocol: Any = ZttpH2Protocol(config=config, server_state=state, app_state={}, _loop=hub.loop)
+        protocol.connection_made(connection.transport)
+        connection.hand_over(protocol, data)
+
+    hub.upgrade_http2 = upgrade
+
+
+@cache
+def _websocket_class() -> Any:
+    """Return our form of uvicorn's class: it says 1001 (going away) when the server goes."""
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    class WebSocketProtocol(WebSocketsSansIOProtocol):
+        def shutdown(self) -> None:
+            self.stop_keepalive()
+            if not self.handshake_complete:
+                self.send_500_response()
+            elif not self.close_sent:
+                self.close_sent = True
+                self.queue.put_nowait({"type": "websocket.disconnect", "code": 1001})
+                self.conn.send_close(1001)
+                self.transport.write(b"".join(self.conn.data_to_send()))
+            if self.close_timer is not None:
+                self.close_timer.cancel()
+                self.close_timer = None
+            self.transport.close()
+
+    return WebSocketProtocol
+
+
+def _head_of(request: Request) -> bytes:
+    """Write the head of a request again: proxies, root path and absolute targets are settled in it."""
+    query = b"?" + request.query_string if request.query_string else b""
+    lines = [b"%b: %b\r\n" % pair for pair in request.raw_headers]
+    return b"GET %b%b HTTP/1.1\r\n%b\r\n" % (request.raw_path, query, b"".join(lines))
+
+
+def load_websockets() -> None:
+    """Load what the first WebSocket would have to wait for."""
+    _websocket_class()
