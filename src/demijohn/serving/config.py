@@ -111,7 +111,9 @@ class Recycling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a server can be told. The defaults serve on the loopback address, port 8000, with one worker.
+    """Everything a server can be told.
+
+    The defaults serve on the loopback address, port 8000, with one worker.
 
     Example:
         >>> ServerConfig(bind="0.0.0.0:80", workers=4).binds

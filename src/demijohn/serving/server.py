@@ -124,7 +124,7 @@ class Server:
             self._hurry.set()
 
     async def stop(self, *, grace: float | None = None) -> None:
-        """Stop: accept nothing, tell streams and sockets, finish what is in flight, shut the app down.
+        """Accept nothing new, tell streams, finish what is in flight, and shut down.
 
         Args:
             grace: Seconds for requests in flight; those of the configuration otherwise. Streams and WebSockets never
