@@ -21,7 +21,7 @@ class HTTPProtocol(Connection):
     __slots__ = ()
 
     def __init__(
-        self, config: Any, server_state: Any, app_state: Any = None, _loop: asyncio.AbstractEventLoop | None = None
+        self, *, config: Any, server_state: Any, app_state: Any = None, _loop: asyncio.AbstractEventLoop | None = None
     ) -> None:
         """Take uvicorn's configuration and state (Any: uvicorn is loaded only where it is used)."""
         hub = getattr(server_state, "demijohn", None)
