@@ -10,7 +10,7 @@ from typing import Any, Self
 import uvloop
 
 from demijohn.errors import HTTPError
-from demijohn.http import Request, Response, StreamResponse
+from demijohn.http import Limits, Request, Response, StreamResponse
 from demijohn.serving import Server, ServerConfig
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -33,6 +33,7 @@ class SmallApp:
         return register
 
     def handle(self, request: Request, send: Any) -> Any:
+        request.limits = Limits(body=10_000_000)
         return self._run(request, send)
 
     async def _run(self, request: Request, send: Any) -> None:

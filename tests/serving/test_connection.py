@@ -169,13 +169,6 @@ async def _sum(request: Request) -> Response:
     return Response(b"%d %d" % (size, total))
 
 
-@pytest.fixture(autouse=True)
-def _room_for_large_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
-    from demijohn.http import Limits, Request
-
-    monkeypatch.setitem(Request._lazy, "limits", lambda self: Limits(body=10_000_000))
-
-
 @pytest.mark.parametrize("pieces", [1, 2, 50])
 def test_chunked_bodies_arrive_whole(any_server: Running, pieces: int) -> None:
     """A chunked body is put together, its trailers dropped, and the next request found behind it."""
