@@ -440,7 +440,7 @@ class ObjectShape(Shape):
             if not parts or parts[0] != self.tag:
                 return walk.fail((*place, 0), "choice", choices=str(self.tag))
             del parts[0]
-        if self.strict and len(parts) > len(self.members):
+        if (self.strict or self.kind == "namedtuple") and len(parts) > len(self.members):
             return walk.fail(place, "max_length", limit=len(self.members), unit="items")
         return {member.wire: part for (member, _), part in zip(self.members, parts, strict=False)}
 
