@@ -451,7 +451,7 @@ class Connection(Answering):
             self.started_at = now
             if self.request is not None:
                 logger.warning("%s %s took too long", self.request.method, self.request.path)
-                self.request.timed_out = True  # type: ignore[attr-defined]
+                self.request.timed_out = True
             task.cancel()
         self._plan(now)
 

@@ -1,0 +1,1 @@
+"""Speed, measured: Demijohn beside its peers, in CPU time per request (docs/explanation/speed.md)."""
