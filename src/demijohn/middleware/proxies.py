@@ -172,11 +172,11 @@ class TrustedProxies:
         replaced = [line for line in request.raw_headers if line[0] != b"host"]
         request.raw_headers = [(b"host", text.encode("ascii")), *replaced]
         # What was computed from the old lines is computed again.
-        for name in ("headers", "url"):
-            try:
-                delattr(request, name)
-            except AttributeError:
-                pass
+        request._headers = None
+        try:
+            del request.url
+        except AttributeError:
+            pass
 
 
 def parse_forwarded(header: str, /) -> list[ForwardedHop]:
