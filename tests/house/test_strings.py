@@ -24,7 +24,7 @@ MINIFIED = {".min.js", ".min.css"}
 def test_nothing_forbidden_is_tracked(kind: str) -> None:
     """No tracked text file holds it, and none is unreadable."""
     pattern = FORBIDDEN[kind]
-    found = []
+    found: list[str] = []
     for path in tracked_files():
         if path.suffix in BINARY or any(path.name.endswith(end) for end in MINIFIED):
             continue
