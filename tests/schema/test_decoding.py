@@ -382,6 +382,13 @@ def test_messagepack_is_read_with_the_same_errors() -> None:
         read(b"\xc1")
 
 
+def test_deep_yaml_is_refused_before_it_is_loaded() -> None:
+    """A document of brackets is refused: libyaml's loader would use up the stack and end the process."""
+    pytest.importorskip("yaml")
+    with pytest.raises(MalformedBody, match="nested too deeply"):
+        yaml_decoder(list[object])(b"[" * 100_000 + b"]" * 100_000)
+
+
 def test_yaml_is_read_without_tags_and_aliases() -> None:
     """YAML is data here: no Python objects, and no document that blows up."""
     pytest.importorskip("yaml")

@@ -21,6 +21,7 @@ T = TypeVar("T")
 Place = tuple[str | int, ...]
 
 _CACHE = 1024
+_YAML_DEPTH = 100
 
 
 @lru_cache(maxsize=_CACHE, typed=True)
@@ -187,9 +188,17 @@ def yaml_decoder(tp: Any, *, place: Place = ()) -> Callable[[bytes], Any]:
 
     def parse(data: bytes) -> Any:
         try:
+            depth = 0
             for event in yaml.parse(data, Loader=loader):
                 if isinstance(event, yaml.AliasEvent):
                     raise MalformedBody("The body is not acceptable YAML: aliases are not read here.")
+                if isinstance(event, yaml.CollectionStartEvent):
+                    depth += 1
+                    if depth > _YAML_DEPTH:
+                        # libyaml's loader would end the process, by using up the stack.
+                        raise MalformedBody("The body is not acceptable YAML: it is nested too deeply.")
+                elif isinstance(event, yaml.CollectionEndEvent):
+                    depth -= 1
             return yaml.load(data, Loader=loader)
         except (yaml.YAMLError, ValueError, OverflowError) as error:
             if isinstance(error, MalformedBody):

@@ -1,0 +1,281 @@
+"""Formats: the same answer as HTML, JSON, XML, CSV, YAML or MessagePack, and bodies in each of them.
+
+A route lists the formats that it offers. Which one a client gets is said by the path's suffix (`/posts.json`), by the
+query (`?format=json`) or by `Accept`, in this order; what nobody offers is refused before the handler runs.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+from typing import Any, TypeAlias
+
+from demijohn._lib.text import did_you_mean, listing
+from demijohn.errors import ConfigurationError, NotAcceptable, UnsupportedMediaType
+from demijohn.http import Request
+from demijohn.schema import convert, json_decoder, msgpack_decoder, to_json, to_msgpack, to_yaml, yaml_decoder
+
+__all__ = ["Format", "Formats", "Offer", "is_partial"]
+
+Encode: TypeAlias = Callable[[Any], bytes]
+"""Writes a value (Any: whatever a handler returned)."""
+MakeDecoder: TypeAlias = Callable[[Any], Callable[[bytes], Any]]
+"""Makes what reads a body into a type (Any: annotations are of many types)."""
+
+
+class Format:
+    """One way to write an answer and to read a body.
+
+    Args:
+        name: The name that routes list, and the suffix and the word in the query.
+        media_types: What `Accept` and `Content-Type` call it; the first is sent.
+        encode: Writes a value; without it the format is only read.
+        make_decoder: Makes what reads a body into a type; without it the format is only written.
+        suffix: The suffix of paths, where it is not the name.
+
+    Example:
+        >>> text = Format("lines", ["text/plain"], encode=lambda value: "\\n".join(value).encode())
+        >>> text.content_type
+        'text/plain; charset=utf-8'
+    """
+
+    __slots__ = ("content_type", "encode", "make_decoder", "media_types", "name", "suffix")
+
+    def __init__(
+        self,
+        name: str,
+        media_types: Sequence[str],
+        *,
+        encode: Encode | None = None,
+        make_decoder: MakeDecoder | None = None,
+        suffix: str | None = None,
+    ) -> None:
+        self.name = name
+        self.media_types = tuple(kind.lower() for kind in media_types)
+        self.encode = encode
+        self.make_decoder = make_decoder
+        self.suffix = suffix or name
+        first = self.media_types[0]
+        is_text = first.startswith("text/") or first in ("application/xml", "application/yaml")
+        self.content_type = f"{first}; charset=utf-8" if is_text else first
+
+    def __repr__(self) -> str:
+        return f"Format({self.name!r}, {list(self.media_types)!r})"
+
+
+def _decode_json(tp: Any) -> Callable[[bytes], Any]:
+    return json_decoder(tp, place=("body",))
+
+
+def _decode_msgpack(tp: Any) -> Callable[[bytes], Any]:
+    return msgpack_decoder(tp, place=("body",))
+
+
+def _decode_yaml(tp: Any) -> Callable[[bytes], Any]:
+    return yaml_decoder(tp, place=("body",))
+
+
+# What few apps use is imported when it is first asked for.
+
+
+def _to_xml(value: Any) -> bytes:
+    from demijohn.app.xml import to_xml
+
+    return to_xml(value)
+
+
+def _to_csv(value: Any) -> bytes:
+    from demijohn.app.tables import to_csv
+
+    return to_csv(value)
+
+
+def _decode_xml(tp: Any) -> Callable[[bytes], Any]:
+    from demijohn.app.xml import from_xml
+
+    return lambda data: convert(from_xml(data), tp, text=True, place=("body",))
+
+
+def _decode_csv(tp: Any) -> Callable[[bytes], Any]:
+    from demijohn.app.tables import from_csv
+
+    return lambda data: convert(from_csv(data), tp, text=True, place=("body",))
+
+
+def _to_html(value: Any) -> bytes:
+    """Write a plain value for a browser: its JSON, readable."""
+    text = escape(to_json(value, indent=2).decode())
+    return (
+        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Data</title><pre>{text}</pre></html>\n'.encode()
+    )
+
+
+HTML = Format("html", ["text/html", "application/xhtml+xml"], encode=_to_html)
+
+
+class Formats:
+    """The formats of an app: `html`, `json`, `xml`, `csv`, `yaml` and `msgpack`, and those that it adds."""
+
+    def __init__(self) -> None:
+        self._formats: dict[str, Format] = {}
+        for known in (
+            HTML,
+            Format("json", ["application/json"], encode=to_json, make_decoder=_decode_json),
+            Format("xml", ["application/xml", "text/xml"], encode=_to_xml, make_decoder=_decode_xml),
+            Format("csv", ["text/csv"], encode=_to_csv, make_decoder=_decode_csv),
+            Format(
+                "yaml",
+                ["application/yaml", "application/x-yaml", "text/yaml"],
+                encode=to_yaml,
+                make_decoder=_decode_yaml,
+            ),
+            Format(
+                "msgpack",
+                ["application/msgpack", "application/vnd.msgpack", "application/x-msgpack"],
+                encode=to_msgpack,
+                make_decoder=_decode_msgpack,
+            ),
+        ):
+            self._formats[known.name] = known
+
+    def add(self, format: Format) -> Format:  # noqa: A002 - the word for it
+        """Add a format, or put another one in the place of that name."""
+        self._formats[format.name] = format
+        return format
+
+    def get(self, name: str) -> Format:
+        """Return the format of that name.
+
+        Raises:
+            ConfigurationError: There is none (DJN-430).
+        """
+        try:
+            return self._formats[name]
+        except KeyError:
+            raise ConfigurationError(
+                f"The format {name!r} is not known.{did_you_mean(name, self._formats)}",
+                why=f"This app has {listing(self._formats, last='and')}.",
+                fix=f'app.formats.add(Format("{name}", ["application/..."], encode=...))',
+                code="DJN-430",
+            ) from None
+
+    def offer(self, names: Iterable[str]) -> "Offer":
+        """Return what a route that lists these formats offers.
+
+        Raises:
+            ConfigurationError: One is not known, cannot be written, or none is listed.
+        """
+        formats = [self.get(name) for name in names]
+        if not formats:
+            raise ConfigurationError(
+                "A route lists no format.",
+                why="It could answer nobody.",
+                fix='formats=["html", "json"], or leave `formats` out for the usual answer',
+                code="DJN-430",
+            )
+        for known in formats:
+            if known.encode is None:
+                raise ConfigurationError(
+                    f"A route offers the format {known.name!r}, which can only be read.",
+                    why="Its `encode` was not given.",
+                    fix=f'Format("{known.name}", [...], encode=...)',
+                    code="DJN-430",
+                )
+        return Offer(formats)
+
+    def readable(self, names: Iterable[str] | None = None) -> list[Format]:
+        """Return the formats that a body may have: those of the names, or all that can be read."""
+        formats = self._formats.values() if names is None else [self.get(name) for name in names]
+        return [known for known in formats if known.make_decoder is not None]
+
+    def body_reader(self, tp: Any, *, names: Iterable[str] | None = None) -> Callable[[Request, bytes], Any]:
+        """Return what reads a body into a type, by its `Content-Type`; JSON where none is said (Any: of that type).
+
+        The reader raises `UnsupportedMediaType` with the types that are read, `MalformedBody` and `ValidationFailed`.
+        """
+        formats = self.readable(names)
+        makers = {kind: known.make_decoder for known in formats for kind in known.media_types}
+        decoders: dict[str, Callable[[bytes], Any]] = {}
+        default = formats[0].media_types[0] if formats else ""
+        accepted = ", ".join(known.media_types[0] for known in formats)
+
+        def read(request: Request, body: bytes) -> Any:
+            media = request.content_type
+            kind = media.essence if media is not None else default
+            if kind not in makers and kind.endswith("+json"):
+                kind = "application/json"
+            decode = decoders.get(kind)
+            if decode is None:
+                make = makers.get(kind)
+                if make is None or (media is None and request.headers.get("content-type")):
+                    raise UnsupportedMediaType(
+                        f"The body is {kind}; read here are {accepted}.",
+                        headers=[("accept", accepted)],
+                        extensions={"accepted": accepted.split(", ")},
+                    )
+                decode = decoders[kind] = make(tp)
+            return decode(body)
+
+        return read
+
+
+class Offer:
+    """The formats of one route, in the order of its list; the first is given to who has no wish."""
+
+    __slots__ = ("_by_name", "_by_type", "_types", "formats", "query")
+
+    def __init__(self, formats: Sequence[Format], *, query: str = "format") -> None:
+        self.formats = tuple(formats)
+        self.query = query
+        self._by_name = {name: known for known in reversed(self.formats) for name in (known.name, known.suffix)}
+        self._by_type: dict[str, Format] = {}
+        for known in self.formats:
+            for kind in known.media_types:
+                self._by_type.setdefault(kind, known)
+        # All first types come before the second ones: `*/*` takes the first format, by its own name.
+        self._types = sorted(self._by_type, key=lambda kind: self._by_type[kind].media_types.index(kind) > 0)
+
+    def find(self, suffix: str) -> Format | None:
+        """Return the format of a path's suffix, or None."""
+        return self._by_name.get(suffix)
+
+    def choose(self, request: Request, *, suffix: str | None = None) -> tuple[Format, tuple[str, ...]]:
+        """Return the format for a request, and the names that its answer has to list in `Vary`.
+
+        Raises:
+            NotAcceptable: The client takes none of these formats; the problem lists them as `available`.
+        """
+        if suffix is not None:
+            return self._by_name[suffix], ()
+        if self.query and request.query_string and self.query in request.query:
+            name = request.query[self.query]
+            wanted = self._by_name.get(name)
+            if wanted is None:
+                raise self._refusal(f"The format {name[:40]!r} is not offered.")
+            return wanted, ()
+        if len(self.formats) > 1 and "html" in self._by_name and request.headers.get("hx-request") == "true":
+            return self._by_name["html"], ("accept", "hx-request")
+        kind = request.accept.best_match(self._types)
+        if kind is None:
+            raise self._refusal("None of the formats in `Accept` is offered.")
+        vary = ("accept", "hx-request") if "html" in self._by_name else ("accept",)
+        return self._by_type[kind], vary if len(self.formats) > 1 else ()
+
+    def _refusal(self, why: str) -> NotAcceptable:
+        available = [known.media_types[0] for known in self.formats]
+        names = listing([known.name for known in self.formats], last="and")
+        return NotAcceptable(
+            f"{why} There {'is' if len(available) == 1 else 'are'} {names}.",
+            headers=[("vary", "accept")],
+            extensions={"available": available},
+        )
+
+
+def is_partial(request: Request) -> bool:
+    """Whether htmx asks for a part of a page: not a boosted link, and not the whole page for its history.
+
+    htmx 4 says so by `HX-Request-Type`; htmx 2 by what else it sends.
+    """
+    headers = request.headers
+    if headers.get("hx-request") != "true" or headers.get("hx-history-restore-request") == "true":
+        return False
+    kind = headers.get("hx-request-type")
+    return kind == "partial" if kind is not None else headers.get("hx-boosted") != "true"
