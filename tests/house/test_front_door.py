@@ -18,6 +18,7 @@ ROOM_LIMIT = 40
 
 # room: (limit, reason). A room that needs more names than ROOM_LIMIT says why.
 MORE_NAMES: dict[str, tuple[int, str]] = {
+    "http": (80, "the vocabulary of HTTP: a class for each kind of header, message and body"),
     "errors": (60, "one class per status of HTTP, and the tree of mistakes"),
 }
 

@@ -27,6 +27,7 @@ MANY_POSITIONAL: dict[str, str] = {
     "demijohn.http.Connection": _HOT,
     "demijohn.http.HTMLResponse": _AS_FLASK,
     "demijohn.http.JSONResponse": _AS_FLASK,
+    "demijohn.http.Markup.replace": "a text, as str is",
     "demijohn.http.PlainTextResponse": _AS_FLASK,
     "demijohn.http.RedirectResponse": _AS_FLASK,
     "demijohn.http.Request": _HOT,

@@ -13,6 +13,7 @@ from demijohn.http.negotiation import AcceptLanguages
 from demijohn.http.query import QueryParams
 from demijohn.http.scratch import Scratch
 from demijohn.http.url import URL
+from demijohn.types import Scope
 
 __all__ = ["Connection", "NoSuchAttribute"]
 
@@ -104,8 +105,8 @@ class Connection:
     """The route that matched, or `None` (Any: it lives a floor above)."""
     path_params: Mapping[str, Any]
     """The values in the path, converted (Any: each converter has its own type)."""
-    scope: dict[str, Any] | None
-    """The ASGI scope, where there is one (Any: as the specification has it)."""
+    scope: Scope | None
+    """The ASGI scope, where there is one."""
     limits: Limits
     """How much this request may bring."""
     services: Any

@@ -45,8 +45,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Header lines. Over it the answer is 431."""
     query_fields: int = 1000
     """Fields of the query string."""
-    json_depth: int = 100
-    """Arrays and objects inside each other, where the size of the body does not say so already."""
     message_size: int = MiB
     """One WebSocket message. Over it the socket is closed with 1009."""
 

@@ -2,20 +2,37 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any, ClassVar, TypeVar, overload
 
 import msgspec
 
-from demijohn.errors import BadRequest, ContentTooLarge, DemijohnError, RequestTimeout, UnsupportedMediaType
+from demijohn._lib.sentinels import MISSING
+from demijohn.errors import (
+    BadRequest,
+    ContentTooLarge,
+    DemijohnError,
+    MalformedBody,
+    RequestTimeout,
+    UnsupportedMediaType,
+)
+from demijohn.http.authorization import Authorization
 from demijohn.http.connection import Connection
+from demijohn.http.dates import parse_http_date
+from demijohn.http.etag import ETags
 from demijohn.http.forms import FormData
 from demijohn.http.headers import Raw
+from demijohn.http.htmx import HTMX
 from demijohn.http.limits import DEFAULT_LIMITS
 from demijohn.http.media_type import MediaType
 from demijohn.http.negotiation import Accept, AcceptEncodings
 from demijohn.http.query import parse_pairs
+from demijohn.http.ranges import Range
+from demijohn.schema import json_decoder
 
-__all__ = ["BodyConsumed", "ClientDisconnected", "Request"]
+__all__ = ["BodyConsumed", "ClientDisconnected", "Request", "read_json"]
+
+T = TypeVar("T")
 
 
 class ClientDisconnected(BadRequest):
@@ -26,6 +43,22 @@ class BodyConsumed(DemijohnError):
     """The body of a request was wanted a second time, after it had been streamed."""
 
     code = "DJN-305"
+
+
+def read_json(data: bytes | str, what: str) -> Any:
+    """Read JSON of a client.
+
+    Raises:
+        MalformedBody: It is no JSON, not UTF-8, or nested too deep.
+    """
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        raise MalformedBody(f"{what} is not JSON: {error}.") from None
+    except UnicodeDecodeError:
+        raise MalformedBody(f"{what} is not UTF-8.") from None
+    except RecursionError:
+        raise MalformedBody(f"{what} is nested too deep.") from None
 
 
 def _content_type(request: "Request") -> MediaType | None:
@@ -82,6 +115,7 @@ class Request(Connection):
 
     _lazy: ClassVar[dict[str, Callable[[Any], Any]]] = Connection._lazy | {
         "_body": lambda self: None,
+        "_json": lambda self: MISSING,
         "_receiver": lambda self: None,
         "_streamed": lambda self: False,
         "timed_out": lambda self: False,
@@ -131,6 +165,52 @@ class Request(Connection):
             return media.codec
         except LookupError:
             raise BadRequest("The charset of the body is unknown.") from None
+
+    @property
+    def if_match(self) -> ETags | None:
+        """The tags of `If-Match`, or `None`."""
+        text = self.headers.get("if-match")
+        return None if text is None else ETags(text)
+
+    @property
+    def if_none_match(self) -> ETags | None:
+        """The tags of `If-None-Match`, or `None`."""
+        text = self.headers.get("if-none-match")
+        return None if text is None else ETags(text)
+
+    @property
+    def if_modified_since(self) -> datetime | None:
+        """The moment of `If-Modified-Since`; `None` where there is no date."""
+        text = self.headers.get("if-modified-since")
+        return None if text is None else parse_http_date(text)
+
+    @property
+    def if_unmodified_since(self) -> datetime | None:
+        """The moment of `If-Unmodified-Since`; `None` where there is no date."""
+        text = self.headers.get("if-unmodified-since")
+        return None if text is None else parse_http_date(text)
+
+    @property
+    def range(self) -> Range | None:
+        """The ranges that are asked for; `None` for all, or for what is to be ignored."""
+        text = self.headers.get("range")
+        return None if text is None else Range.find(text)
+
+    @property
+    def authorization(self) -> Authorization | None:
+        """The credentials of the `Authorization` header, or `None`."""
+        text = self.headers.get("authorization")
+        return None if text is None else Authorization.find(text)
+
+    @property
+    def htmx(self) -> HTMX:
+        """What htmx says about the request; false where it was not htmx that sent it."""
+        return HTMX(self.headers)
+
+    @property
+    def is_htmx(self) -> bool:
+        """Whether htmx sent the request."""
+        return self.headers.get("hx-request") == "true"
 
     async def body(self) -> bytes:
         """Return the whole body; it is kept, and may be asked for again.
@@ -210,26 +290,28 @@ class Request(Connection):
         except UnicodeError:
             raise BadRequest(f"The body is not {self.charset}.") from None
 
-    async def json(self) -> Any:
-        """Return the body read as JSON (Any: whatever the client sent). It is read once.
+    @overload
+    async def json(self) -> Any: ...
+    @overload
+    async def json(self, type: type[T]) -> T: ...
+    async def json(self, type: type[T] | None = None) -> T | Any:  # noqa: A002 - what it will be
+        """Return the body read as JSON.
+
+        Args:
+            type: What it is to be; it is validated. Without it the value is whatever JSON holds, read once and kept.
 
         Raises:
-            BadRequest: It is no JSON, not UTF-8, or nested too deep.
+            MalformedBody: It is no JSON, not UTF-8, or nested too deep.
+            ValidationFailed: It is not of that type; all errors are in it.
+
+        Example:
+            item = await request.json(Item)
         """
-        try:
+        if type is not None:
+            return json_decoder(type)(await self.body())
+        if self._json is not MISSING:
             return self._json
-        except AttributeError:
-            pass
-        body = await self.body()
-        try:
-            value = msgspec.json.decode(body)
-        except msgspec.DecodeError as error:
-            raise BadRequest(f"The body is not JSON: {error}.") from None
-        except UnicodeDecodeError:
-            raise BadRequest("The body is not UTF-8.") from None
-        except RecursionError:
-            raise BadRequest("The JSON of the body is nested too deep.") from None
-        self._json = value
+        value = self._json = read_json(await self.body(), "The body")
         return value
 
     async def form(self) -> FormData:

@@ -2,19 +2,23 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any
-
-import msgspec
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from demijohn.errors import DemijohnError
+from demijohn.http.caching import CacheControl, CacheDirectives
 from demijohn.http.cookies import SameSite, encode_cookie
+from demijohn.http.dates import format_http_date, parse_http_date
+from demijohn.http.etag import ETag
 from demijohn.http.headers import MutableHeaders, Raw, encode_lines, encode_name, encode_value
+from demijohn.schema import to_json
 from demijohn.types import HeadersLike
 
 __all__ = ["BadStatus", "HTMLResponse", "JSONResponse", "PlainTextResponse", "Response", "ResponseHeaders"]
 
+if TYPE_CHECKING:
+    from demijohn.http.request import Request
+
 Background = Callable[[], Awaitable[None] | None]
-_encode_json = msgspec.json.encode
 
 
 class BadStatus(DemijohnError, ValueError):
@@ -122,6 +126,9 @@ class Response:
 
     __slots__ = ("__weakref__", "_headers", "background", "body", "content_type", "status")
 
+    needs_request: ClassVar[bool] = False
+    """Whether `for_request` has something to settle: ranges and conditions of a file."""
+
     status: int
     body: bytes
     content_type: str | None
@@ -180,6 +187,13 @@ class Response:
                 raw[tail:] = [line for line in raw[tail:] if line[0] != key]
                 return
         raw.append((key, encoded))
+
+    def for_request(self, request: "Request") -> "Response":
+        """Settle what depends on the request, right before the response is sent.
+
+        The app calls it where `needs_request` is true.
+        """
+        return self
 
     @property
     def headers(self) -> MutableHeaders:
@@ -300,6 +314,54 @@ class Response:
             partitioned=partitioned,
         )
 
+    @property
+    def etag(self) -> ETag | None:
+        """The entity tag, or `None`."""
+        text = self.headers.get("etag")
+        return None if text is None else ETag.find(text)
+
+    def set_etag(self, value: str, *, weak: bool = False) -> None:
+        """Set the entity tag: a version, or a hash of what is sent.
+
+        Raises:
+            BadHeader: It has spaces, quotes or letters outside of ASCII.
+        """
+        self._set_header(b"etag", str(ETag(value, weak=weak)), "etag")
+
+    def add_etag(self, *, weak: bool = False) -> None:
+        """Set an entity tag made of the body, where there is none."""
+        if self.etag is None:
+            from hashlib import blake2b
+
+            self.set_etag(blake2b(self.body, digest_size=12).hexdigest(), weak=weak)
+
+    def set_cache_control(self, **directives: Unpack[CacheDirectives]) -> None:
+        """Say what caches may keep of this response.
+
+        Raises:
+            ConfigurationError: Two directives contradict each other, or a time is negative (`DJN-747`).
+
+        Example:
+            response.set_cache_control(private=True, max_age=60)
+        """
+        self._set_header(b"cache-control", str(CacheControl(**directives)), "cache-control")
+
+    @property
+    def last_modified(self) -> datetime | None:
+        """When the content was last changed, in whole seconds.
+
+        It reads as an aware datetime; set it to a moment, aware or in UTC.
+        """
+        text = self.headers.get("last-modified")
+        return None if text is None else parse_http_date(text)
+
+    @last_modified.setter
+    def last_modified(self, moment: datetime | None) -> None:
+        if moment is None:
+            self.headers.pop("last-modified", None)
+        else:
+            self._set_header(b"last-modified", format_http_date(moment), "last-modified")
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status} {self.content_type}>"
 
@@ -384,7 +446,7 @@ class JSONResponse(Response):
         if status != 200:
             check_status(status)
         self.status = status
-        self.body = _encode_json(content)
+        self.body = to_json(content)
         self.content_type = content_type
         self._headers = None
         self.background = None

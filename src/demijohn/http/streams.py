@@ -1,12 +1,16 @@
 """Responses whose body is produced while it is sent."""
 
+from asyncio import to_thread
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from typing import Any, TypeVar
 
 from demijohn.http.headers import Raw
 from demijohn.http.response import Response
 from demijohn.types import HeadersLike
 
-__all__ = ["StreamResponse"]
+__all__ = ["StreamResponse", "as_async"]
+
+T = TypeVar("T")
 
 _DONE = object()
 
@@ -41,10 +45,7 @@ class StreamResponse(Response):
     ) -> None:
         super().__init__(b"", status, headers, content_type=content_type)
         self._source = body_iterator
-        if isinstance(body_iterator, AsyncIterable):
-            self.body_iterator = _from_async(body_iterator)
-        else:
-            self.body_iterator = _from_sync(body_iterator)
+        self.body_iterator = _pieces(as_async(body_iterator))
 
     def _length_lines(self, method: str) -> Raw:
         if self.is_bodyless or not self._headers:
@@ -59,29 +60,42 @@ class StreamResponse(Response):
         close = getattr(self.body_iterator, "aclose", None)
         if close is not None:
             await close()
-        # A generator that was never started does not close what it iterates over.
+        # A generator that was never started closes nothing.
         close = getattr(self._source, "aclose", None)
         if close is not None:
             await close()
             return
         close = getattr(self._source, "close", None)
         if close is not None:
-            close()
+            await to_thread(close)
 
 
-async def _from_async(source: AsyncIterable[bytes | str]) -> AsyncIterator[bytes]:
-    async for piece in source:
-        if piece:
-            yield piece.encode() if isinstance(piece, str) else piece
+async def _pieces(source: AsyncIterable[bytes | str]) -> AsyncIterator[bytes]:
+    try:
+        async for piece in source:
+            if piece:
+                yield piece.encode() if isinstance(piece, str) else piece
+    finally:
+        # Leaving the loop early does not close what it iterates over.
+        close = getattr(source, "aclose", None)
+        if close is not None:
+            await close()
 
 
-async def _from_sync(source: Iterable[bytes | str]) -> AsyncIterator[bytes]:
-    from asyncio import to_thread
+def as_async(source: AsyncIterable[T] | Iterable[T]) -> AsyncIterator[T]:
+    """Return an async iterator over anything that can be iterated over; a sync one is stepped in a worker thread."""
+    return aiter(source) if isinstance(source, AsyncIterable) else _stepped(source)
 
+
+async def _stepped(source: Iterable[T]) -> AsyncIterator[T]:
     iterator = iter(source)
-    while True:
-        piece = await to_thread(next, iterator, _DONE)
-        if piece is _DONE:
-            return
-        if piece:
-            yield piece.encode() if isinstance(piece, str) else piece  # type: ignore[misc]
+    try:
+        while True:
+            piece: Any = await to_thread(next, iterator, _DONE)
+            if piece is _DONE:
+                return
+            yield piece
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            await to_thread(close)

@@ -21,8 +21,8 @@ def safe_filename(name: str) -> str:
     """Return a name that can be joined to a folder of yours.
 
     Folders, control and direction characters, what Windows forbids, dots and spaces at the ends and names of devices
-    are taken away; letters of any script stay; `"unnamed"` is what is left of nothing. It is safe to
-    write, not unique: two clients may send the same name.
+    are taken away; letters of any script stay; `"unnamed"` is what is left of nothing.
+    It is safe to write, not unique: two clients may send the same name.
 
     Example:
         >>> safe_filename("..\\\\..\\\\etc/passwd"), safe_filename("Übersicht 2024.pdf")

@@ -1,84 +1,15 @@
 """What browsers and shared caches may keep: `Cache-Control` and `ETag` for any handler (RFC 9111, RFC 9110)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack
 
-from demijohn.errors import ConfigurationError
-from demijohn.http import Request, Response
+from demijohn.http import CacheControl, CacheDirectives, Request, Response
 from demijohn.middleware.exchange import exchange_of
 from demijohn.middleware.marks import mark
 
 __all__ = ["CacheControl", "CacheDirectives", "cache_control", "never_cache"]
 
 F = TypeVar("F", bound=Callable[..., Any])
-Age = int | timedelta
-
-
-class CacheDirectives(TypedDict, total=False):
-    """The directives of `Cache-Control` in a response; times are seconds or timedeltas."""
-
-    public: bool
-    private: bool
-    max_age: Age
-    s_maxage: Age
-    no_cache: bool
-    no_store: bool
-    no_transform: bool
-    must_revalidate: bool
-    proxy_revalidate: bool
-    must_understand: bool
-    immutable: bool
-    stale_while_revalidate: Age
-    stale_if_error: Age
-
-
-@dataclass(frozen=True, slots=True, init=False)
-class CacheControl:
-    """A `Cache-Control` value that does not contradict itself.
-
-    Args:
-        directives: As in the header, with underscores for the hyphens.
-
-    Raises:
-        ConfigurationError: Two directives contradict each other, or a time is negative (`DJN-747`).
-
-    Example:
-        >>> str(CacheControl(public=True, max_age=3600, stale_while_revalidate=60))
-        'public, max-age=3600, stale-while-revalidate=60'
-    """
-
-    text: str
-    shared: bool
-    """Whether it lets shared caches keep the response."""
-
-    def __init__(self, **directives: Unpack[CacheDirectives]) -> None:
-        given: dict[str, Any] = {name: value for name, value in directives.items() if value is not False}
-        for name in given:
-            if name not in CacheDirectives.__annotations__:
-                raise _wrong(f"Cache-Control has no directive {name!r}.")
-        if "public" in given and ("private" in given or "no_store" in given):
-            raise _wrong("The cache control is public, and private or no_store at once.")
-        if "no_store" in given and ({"max_age", "s_maxage", "immutable"} & given.keys()):
-            raise _wrong("The cache control is no_store, and says for how long to store.")
-        if "private" in given and "s_maxage" in given:
-            raise _wrong("The cache control is private, and says how long shared caches may keep it.")
-        written = []
-        for name, value in given.items():
-            word = name.replace("_", "-")
-            if value is True:
-                written.append(word)
-                continue
-            seconds = int(value.total_seconds()) if isinstance(value, timedelta) else int(value)
-            if seconds < 0:
-                raise _wrong(f"The cache control has {name}={seconds}.")
-            written.append(f"{word}={seconds}")
-        object.__setattr__(self, "text", ", ".join(written))
-        object.__setattr__(self, "shared", "public" in given or "s_maxage" in given)
-
-    def __str__(self) -> str:
-        return self.text
 
 
 def cache_control(**directives: Unpack[CacheDirectives]) -> Callable[[F], F]:
@@ -127,12 +58,3 @@ def cache_control(**directives: Unpack[CacheDirectives]) -> Callable[[F], F]:
 def never_cache(function: F) -> F:
     """Keep the answers of a handler out of every cache, the browser's too."""
     return cache_control(no_store=True)(function)
-
-
-def _wrong(seen: str) -> ConfigurationError:
-    return ConfigurationError(
-        seen,
-        why="Caches would each take it in their own way.",
-        fix="Write:  @cache_control(public=True, max_age=300)   or   @cache_control(private=True, no_cache=True)",
-        code="DJN-747",
-    )

@@ -1,0 +1,175 @@
+"""Server-sent events (WHATWG HTML Standard, section 9.2)."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from typing import Any
+
+from demijohn.errors import DemijohnError
+from demijohn.http.streams import StreamResponse, as_async
+from demijohn.schema import to_json
+from demijohn.types import HeadersLike
+
+__all__ = ["BadEvent", "EventStreamResponse", "ServerSentEvent"]
+
+_BREAK = re.compile(r"\r\n|\r|\n")
+_IN_FIELD = re.compile(r"[\r\n\0]")
+
+
+class BadEvent(DemijohnError, ValueError):
+    """An event with a name or an id that would break out of its line."""
+
+    code = "DJN-322"
+
+
+class ServerSentEvent:
+    """One event for `EventSource` in a browser.
+
+    Args:
+        data: Text is sent as it is, line by line; anything else as JSON (Any: what the encoder knows).
+        event: The name that the browser listens for; `message` where there is none.
+        id: What the browser sends back as `Last-Event-ID` when it connects again.
+        retry: Milliseconds that the browser waits before it connects again.
+        comment: A line that the browser ignores.
+
+    Raises:
+        BadEvent: A name or an id has line breaks or NUL.
+
+    Example:
+        >>> ServerSentEvent("two\\nlines", event="news").encode()
+        b'event: news\\ndata: two\\ndata: lines\\n\\n'
+    """
+
+    __slots__ = ("comment", "data", "event", "id", "retry")
+
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        event: str | None = None,
+        id: str | int | None = None,  # noqa: A002 - the name in the standard
+        retry: int | None = None,
+        comment: str | None = None,
+    ) -> None:
+        self.data = data
+        self.event = event
+        self.id = None if id is None else str(id)
+        self.retry = retry
+        self.comment = comment
+        for what, value in (("event", self.event), ("id", self.id)):
+            if value is not None and _IN_FIELD.search(value):
+                raise BadEvent(
+                    f"An event was given the {what} {value[:80]!r}.",
+                    why="A line break or NUL in it would let whoever wrote it send events of their own.",
+                    fix=f'Write a plain name:  ServerSentEvent(data, {what}="news")',
+                )
+
+    def encode(self) -> bytes:
+        """Return the event as it is sent."""
+        lines = []
+        if self.comment is not None:
+            lines += [f": {line}" for line in _BREAK.split(self.comment)]
+        if self.event is not None:
+            lines.append(f"event: {self.event}")
+        if self.id is not None:
+            lines.append(f"id: {self.id}")
+        if self.retry is not None:
+            lines.append(f"retry: {int(self.retry)}")
+        if self.data is not None:
+            text = self.data if isinstance(self.data, str) else to_json(self.data).decode()
+            lines += [f"data: {line}" for line in _BREAK.split(text)]
+        return ("\n".join(lines) + "\n\n").encode()
+
+    def __repr__(self) -> str:
+        return f"ServerSentEvent({self.data!r}, event={self.event!r}, id={self.id!r})"
+
+
+class EventStreamResponse(StreamResponse):
+    """A stream of events, kept alive while nothing happens.
+
+    Args:
+        events: An iterator, async or sync, of `ServerSentEvent`, or of data (Any: text, or
+            what the encoder knows as JSON).
+        headers: Further headers.
+        ping: Seconds without an event after which a comment is sent, so that proxies and dead connections are noticed;
+            `None` for never.
+
+    The iterator runs in one task from its beginning to its end, as any async generator expects.
+
+    Example:
+        async def ticks():
+            for number in range(3):
+                yield ServerSentEvent({"tick": number}, id=number)
+
+        @app.get("/ticks")
+        async def stream():
+            return EventStreamResponse(ticks())
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        events: AsyncIterable[Any] | Iterable[Any],
+        *,
+        headers: HeadersLike | None = None,
+        ping: float | None = 15.0,
+    ) -> None:
+        source = _encoded(as_async(events))
+        super().__init__(
+            source if ping is None else _kept_alive(source, ping), 200, headers, content_type="text/event-stream"
+        )
+        # What is wrapped is closed even if the wrapping never began.
+        self._source = events
+        if "cache-control" not in self.headers:
+            self._set_header(b"cache-control", "no-store", "cache-control")
+        # Some proxies hold a response back until it is long enough.
+        self._set_header(b"x-accel-buffering", "no", "x-accel-buffering")
+
+
+async def _encoded(events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+    try:
+        async for event in events:
+            yield (event if isinstance(event, ServerSentEvent) else ServerSentEvent(event)).encode()
+    finally:
+        close = getattr(events, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def _kept_alive(source: AsyncIterator[bytes], ping: float) -> AsyncIterator[bytes]:
+    """Send a comment whenever nothing comes for a while.
+
+    The source runs in a task of its own, so that waiting with a limit never cancels it in the middle of a step.
+    """
+    queue: asyncio.Queue[bytes | None] = asyncio.Queue(1)
+
+    async def produce() -> None:
+        try:
+            async for piece in source:
+                await queue.put(piece)
+        finally:
+            await source.aclose()  # type: ignore[attr-defined]
+
+    task = asyncio.create_task(produce())
+    task.add_done_callback(lambda _: queue.put_nowait(None) if queue.empty() else None)
+    try:
+        while True:
+            try:
+                async with asyncio.timeout(ping):
+                    piece = await queue.get()
+            except TimeoutError:
+                yield b": ping\n\n"
+                continue
+            if piece is not None:
+                yield piece
+            if task.done() and queue.empty():
+                await task
+                return
+    finally:
+        if not task.done():
+            task.cancel()
+            try:
+                await task
+            except asyncio.CancelledError:
+                pass
