@@ -16,7 +16,7 @@ from demijohn.app.dispatch import Runner
 from demijohn.app.scaffold import Scaffold, folder, root_of
 from demijohn.app.scripts import AppContext
 from demijohn.app.settings import Settings
-from demijohn.app.sockets import serve_websocket
+from demijohn.app.sockets import say_good_bye, serve_websocket
 from demijohn.app.wiring import Wiring
 from demijohn.errors import MethodNotAllowed, NotFound
 from demijohn.http import Request, Response, redirect
@@ -208,8 +208,9 @@ class App(Wiring):
         self._starting = None
 
     def drain(self) -> None:
-        """Tell streams and sockets that the server is going."""
+        """Tell streams and sockets that the server is going; sockets are closed with 1001."""
         self.draining = True
+        say_good_bye(self.sockets)
 
     async def end_unit(self, unit: Unit, error: BaseException | None) -> None:
         """Commit what a command, task or script did, or roll it back; clean up."""

@@ -7,11 +7,13 @@ from demijohn._lib.source import told_from
 from demijohn.app.binding import make_call
 from demijohn.app.dispatch import Call, Runner, Surroundings, compile_runner
 from demijohn.app.failures import Failures
-from demijohn.app.mounting import mounted_call
+from demijohn.app.mounting import is_asgi, mounted_call, mounted_scope
 from demijohn.app.scaffold import Mount, Record, Scaffold
+from demijohn.app.sockets import SocketRunner, compile_socket_runner
 from demijohn.app.views import View, view_function
 from demijohn.app.wiring import Wiring
-from demijohn.routing import Converter, Parameter, Route, Router
+from demijohn.http import WebSocket
+from demijohn.routing import WEBSOCKET, Converter, Parameter, Route, Router
 
 __all__ = ["Builder"]
 
@@ -100,6 +102,9 @@ class Builder:
                 defaults=options.get("defaults"),
             )
         for method in record.methods:
+            if method == WEBSOCKET:
+                route.set_target(self._socket_runner(route, record, place), method=method)
+                continue
             function = record.endpoint
             if isinstance(function, type) and issubclass(function, View):
                 function = view_function(function, method)
@@ -129,13 +134,38 @@ class Builder:
             signals=app._signals,
         )
 
+    def _socket_runner(self, route: Route, record: Record, place: _Place) -> SocketRunner:
+        call = make_call(
+            record.endpoint,
+            path_names={parameter.name: parameter for parameter in route.parameters},
+            methods=frozenset({WEBSOCKET}),
+            services=self.app.services,
+        )
+        return compile_socket_runner(call, place.surroundings, route=route)
+
+    def _mount_sockets(self, mount: Mount, place: _Place, prefix: str, pattern: str) -> None:
+        with told_from(mount.place):
+            route = Route(
+                pattern,
+                mount.app,
+                methods=[WEBSOCKET],
+                name=f"sockets:{pattern}",
+                host=mount.host or place.host or None,
+            )
+
+        async def run(socket: WebSocket) -> None:
+            await mount.app(mounted_scope(socket, prefix, "websocket"), socket._receive, socket._send)
+
+        route.set_target(run)
+        self.app.router.add(route)
+
     def _mount(self, mount: Mount, place: _Place) -> None:
         app = self.app
         prefix = place.prefix + mount.prefix
         call = mounted_call(mount.app, prefix, app.pool)
         around = Surroundings(encoder=app.encoder, failures=app.failures, pool=app.pool)
         around.guards = [guard for guard in app.guards if mount.defaults or getattr(guard, "for_mounts", False)]
-        for pattern in (prefix or "/", f"{prefix}/{{_mounted_path:path}}"):
+        for pattern in dict.fromkeys((prefix or "/", f"{prefix}/", f"{prefix}/{{mounted_path:path}}")):
             with told_from(mount.place):
                 route = Route(
                     pattern,
@@ -147,3 +177,5 @@ class Builder:
             run = compile_runner(call, around, route=route, methods=frozenset({"GET", "POST"}), label=f"mount {prefix}")
             route.set_target(run)
             app.router.add(route)
+            if is_asgi(mount.app):
+                self._mount_sockets(mount, place, prefix, pattern)

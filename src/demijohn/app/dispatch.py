@@ -20,7 +20,7 @@ from demijohn.errors import ServiceUnavailable
 from demijohn.http import Request, Response
 from demijohn.middleware import Guard
 
-__all__ = ["Call", "Runner", "Surroundings", "compile_runner"]
+__all__ = ["Call", "Runner", "Surroundings", "compile_runner", "end_unit", "run_call"]
 
 Runner: TypeAlias = Callable[[Request, Callable[[Response], Awaitable[None] | None]], Coroutine[Any, Any, None]]
 Next: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -121,7 +121,7 @@ def compile_runner(
     )
     guards = [guard for guard in around.guards if guard.applies(methods)]
     source.names["fail"] = partial(_fail, around=around, signals=signals)
-    source.names["end"] = partial(_end, around.torn_down)
+    source.names["end"] = partial(end_unit, around.torn_down)
 
     if around.around:
         source.names["chain"] = _chain(around.around, _compile_answer(call, around, status, label))
@@ -374,7 +374,19 @@ async def _after_this(request: Request, response: Response, *, around: Surroundi
     return response
 
 
-async def _end(torn_down: Sequence[Hook], request: Request, error: BaseException | None) -> None:
+async def run_call(call: Call, unit: Any, around: Surroundings) -> Any:
+    """Bind and call a handler outside of compiled code (Any: a socket, and whatever the handler returns)."""
+    if call.is_async and call.whole is not None:
+        return await call.whole(unit)
+    if call.whole is not None:
+        return await _in_thread(around.pool, around.drivers, call.whole, unit)
+    if call.gather is None:
+        raise TypeError("A call has either `whole` or `gather`.")
+    args, kwargs = await call.gather(unit)
+    return await _in_thread(around.pool, around.drivers, partial(call.function, *args, **kwargs))
+
+
+async def end_unit(torn_down: Sequence[Hook], request: Any, error: BaseException | None) -> None:
     """Clean up after the response: the youngest service first, then tear-down hooks. Nothing here can change the
     answer.
     """

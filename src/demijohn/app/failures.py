@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from demijohn._lib.concurrency import PoolFull
 from demijohn.errors import HTTPError, InternalServerError, ServiceUnavailable
-from demijohn.http import Request, Response
+from demijohn.http import Accept, Connection, Request, Response
 from demijohn.schema import to_json
 
 if TYPE_CHECKING:
@@ -112,9 +112,9 @@ async def _call(
     return response
 
 
-def problem_response(error: HTTPError, request: Request) -> Response:
+def problem_response(error: HTTPError, request: Connection) -> Response:
     """Return an error as RFC 9457 problem+json, or as a small page for a browser."""
-    accept = request.accept
+    accept = Accept(request.headers.get("accept"))
     if accept.quality("text/html") > accept.quality("application/problem+json"):
         detail = f"<p>{escape(error.detail)}</p>" if error.detail else ""
         title = escape(error.title)

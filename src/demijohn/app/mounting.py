@@ -66,6 +66,8 @@ def mounted_scope(request: Any, prefix: str, kind: str = "http") -> dict[str, An
     }
     if kind == "http":
         scope["method"] = request.method
+    else:
+        scope["subprotocols"] = request.subprotocols
     return scope
 
 
@@ -261,7 +263,7 @@ def _call_wsgi(app: WSGIApp, environ: dict[str, Any]) -> Response:
             )
         status = int(started[0].split(None, 1)[0])
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in started[1]]
-        if first is None or isinstance(result, list | tuple):
+        if first is None or isinstance(result, list | tuple) or _is_short(headers):
             pieces = [*written, *([first] if first is not None else []), *iterator]
             _close(result)
             return _response(status, headers, b"".join(pieces))
@@ -291,6 +293,14 @@ class _Rest:
 
     def close(self) -> None:
         _close(self._result)
+
+
+def _is_short(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether the body has a known end that is not worth a stream."""
+    for name, value in headers:
+        if name == b"content-length":
+            return value.isdigit() and int(value) <= _IN_MEMORY
+    return False
 
 
 def _close(result: Any) -> None:

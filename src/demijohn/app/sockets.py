@@ -1,15 +1,126 @@
-"""WebSockets: from an ASGI scope to the handler of a route."""
+"""WebSockets: from an ASGI scope to the handler of a route, with the guards, hooks and services of a request."""
 
+import asyncio
+import inspect
 import logging
-from typing import Any
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
 
+from demijohn.app.context import running
+from demijohn.app.dispatch import Call, Surroundings, end_unit, run_call
+from demijohn.app.failures import problem_response
+from demijohn.errors import HTTPError, NotFound
+from demijohn.http import WebSocket, WebSocketDisconnect
 from demijohn.types import Receive, Scope, Send
 
-__all__ = ["serve_websocket"]
+__all__ = ["SocketRunner", "compile_socket_runner", "serve_websocket"]
+
+SocketRunner: TypeAlias = Callable[[WebSocket], Awaitable[None]]
 
 logger = logging.getLogger("demijohn.app")
 
+GOING_AWAY = 1001
+INTERNAL_ERROR = 1011
+
+
+def compile_socket_runner(call: Call, around: Surroundings, *, route: Any) -> SocketRunner:
+    """Return what serves the sockets of one route (Any: routing's `Route`)."""
+    guards = [guard for guard in around.guards if guard.applies(frozenset({"WEBSOCKET"}))]
+
+    async def run(socket: WebSocket) -> None:
+        running.set(socket)
+        socket.route = route
+        failure: BaseException | None = None
+        try:
+            for guard in guards:
+                refusal = guard(socket)  # type: ignore[arg-type]
+                if refusal is not None:
+                    await refusal
+            for hook in around.before:
+                result = hook.function(socket) if len(inspect.signature(hook.function).parameters) else hook.function()
+                if inspect.isawaitable(result):
+                    await result
+            await run_call(call, socket, around)
+            await _finish(socket, around, None)
+        except BaseException as error:
+            failure = error
+            await _finish(socket, around, error)
+            await _end_badly(socket, error)
+        finally:
+            await end_unit(around.torn_down, socket, failure)
+        if socket.state == "open":
+            await socket.close()
+
+    return run
+
+
+async def _finish(socket: WebSocket, around: Surroundings, error: BaseException | None) -> None:
+    for finish in around.before_send:
+        await finish(socket, error)
+
+
+async def _end_badly(socket: WebSocket, error: BaseException) -> None:
+    """Refuse or close a socket after an exception; what is no `Exception` goes on upwards."""
+    if isinstance(error, WebSocketDisconnect):
+        return
+    if isinstance(error, HTTPError) and socket.state == "connecting":
+        await socket.deny(problem_response(error, socket))
+        return
+    if isinstance(error, Exception):
+        logger.error("The WebSocket %s failed", socket.path, exc_info=error)
+        if socket.state == "connecting":
+            await socket.deny()
+        elif socket.state == "open":
+            await socket.close(INTERNAL_ERROR)
+        return
+    raise error
+
 
 async def serve_websocket(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve one WebSocket (Any: the app lives above)."""
-    raise NotImplementedError
+    """Serve one WebSocket (Any: the app lives above).
+
+    Each message that a handler receives begins a new unit of work: what the one before did is committed when the next
+    is
+    asked for.
+    """
+    root_path: str = scope.get("root_path", "").rstrip("/")
+    path: str = scope["path"]
+    if root_path and path.startswith(root_path + "/"):
+        scope = {**scope, "path": path[len(root_path) :]}
+    socket = WebSocket(scope, receive=receive, send=send)
+    socket.app = app
+    if app.before_send:
+        socket._receive = _committing(app, socket, receive)
+    token = running.set(socket)
+    app.sockets.add(socket)
+    try:
+        found = app.router.find("WEBSOCKET", socket.path, host=socket.host)
+        if found is None:
+            await socket.deny(problem_response(NotFound(), socket))
+            return
+        run, socket.path_params = found
+        await run(socket)
+    finally:
+        app.sockets.discard(socket)
+        running.reset(token)
+
+
+def _committing(app: Any, socket: WebSocket, receive: Receive) -> Receive:
+    async def next_message() -> MutableMapping[str, Any]:
+        for finish in app.before_send:
+            await finish(socket, None)
+        return await receive()
+
+    return next_message
+
+
+def say_good_bye(sockets: set[WebSocket]) -> None:
+    """Close every open socket with 1001, as the server is going away."""
+    for socket in list(sockets):
+        if socket.state == "open":
+            task = asyncio.ensure_future(socket.close(GOING_AWAY, "The server is going away."))
+            _closing.add(task)
+            task.add_done_callback(_closing.discard)
+
+
+_closing: set[asyncio.Future[None]] = set()

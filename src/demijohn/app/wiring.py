@@ -16,7 +16,7 @@ from demijohn.app.services import Services, ServiceScope
 from demijohn.app.settings import Settings
 from demijohn.app.signals import Signals
 from demijohn.errors import ConfigurationError
-from demijohn.http import Request, Response
+from demijohn.http import Request, Response, WebSocket
 from demijohn.middleware import Guard
 from demijohn.routing import ConverterResolver, Router, SlashPolicy
 from demijohn.types import Battery
@@ -55,6 +55,7 @@ class Wiring(Scaffold):
         self.error_page: Callable[[Request, BaseException], Any] | None = None
         self.pool = Pool("demijohn-handler", size=self.settings.threads)
         self.draining = False
+        self.sockets: set[WebSocket] = set()
 
         self._pending: list[Battery] = []
         self._signals: Signals | None = None

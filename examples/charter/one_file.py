@@ -1,0 +1,15 @@
+"""One file: program 2.1 of the charter."""
+
+from demijohn import App
+
+app = App()
+
+
+@app.get("/")
+def home():
+    return "Hello, World!"
+
+
+@app.get("/hello/{name}")
+async def hello(name: str, shout: bool = False):
+    return {"hello": name.upper() if shout else name}
