@@ -122,7 +122,7 @@ class Encoder:
 
 
 def _as_is(value: Response, request: Request) -> Response:
-    return value
+    return value.for_request(request) if value.needs_request else value
 
 
 def _from_str(value: str, request: Request) -> Response:

@@ -282,6 +282,16 @@ class Connection:
         """Whether the client is known to have left."""
         return self._disconnected
 
+    def at_end(self, function: Callable[[], Any]) -> None:
+        """Have a function called when the request is over, its response sent.
+
+        The last one is called first; what can be awaited is awaited (Any: what it returns is of no matter).
+        """
+        if self.ending is None:
+            self.ending = [function]
+        else:
+            self.ending.append(function)
+
     def check_head(self) -> None:
         """Hold the header lines against the limits.
 

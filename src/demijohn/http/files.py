@@ -28,7 +28,7 @@ Segment = bytes | tuple[int, int]
 class FileResponse(StreamResponse):
     """A file, read off the loop while it is sent.
 
-    It is settled for a request right before it is sent (`for_request`): ranges, `If-Range`, 304 and 412 are answered
+    It is settled for a request where a handler returns it (`for_request`): ranges, `If-Range`, 304 and 412 are answered
     then. A tag is made of time and size.
 
     Args:
@@ -128,6 +128,8 @@ class FileResponse(StreamResponse):
                 raise
             if self.status in (200, 206):
                 self._file = file
+                # Something may still take the place of this response.
+                request.at_end(file.close)
             else:
                 file.close()
         else:

@@ -333,6 +333,8 @@ class Request(Connection):
         form = self._form
         if form is None:
             form = self._form = await self._read_form()
+            if form.files:
+                self.at_end(self.close)
         return form
 
     async def _read_form(self) -> FormData:
@@ -356,7 +358,7 @@ class Request(Connection):
         return FormData()
 
     def close(self) -> None:
-        """Close the files of the form; the app calls it at the end of the request."""
+        """Close the files of the form; the end of the request does so."""
         form = self._form
         if form is not None:
             form.close()

@@ -189,9 +189,9 @@ class Response:
         raw.append((key, encoded))
 
     def for_request(self, request: "Request") -> "Response":
-        """Settle what depends on the request, right before the response is sent.
+        """Settle what depends on the request.
 
-        The app calls it where `needs_request` is true.
+        The app calls it where `needs_request` is true, when a handler has returned the response.
         """
         return self
 
