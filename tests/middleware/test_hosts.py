@@ -174,7 +174,7 @@ def test_development_allows_this_machine() -> None:
     guard = HostGuard(["example.org"], development=True)
     for good in ("localhost:8000", "app.localhost", "127.0.0.1:5000", "[::1]:8000", "example.org"):
         guard(build(host=good))
-    with pytest.raises(BadRequest, match=r'App\(allowed_hosts=\["dev\.lan:8000"\]\)'):
+    with pytest.raises(BadRequest, match=r"ALLOWED_HOSTS=dev\.lan:8000"):
         guard(build(host="dev.lan:8000"))
     with pytest.raises(BadRequest) as caught:
         guard(build(host='x"]); import os'))
@@ -182,10 +182,26 @@ def test_development_allows_this_machine() -> None:
     HostGuard(development=True)(build(host="localhost"))
 
 
-def test_production_needs_a_host() -> None:
-    """An app that names no host does not start in production."""
-    with pytest.raises(ConfigurationError, match="DJN-741"):
-        HostGuard([])
+def test_without_a_named_host_this_machine_alone_is_answered(caplog: pytest.LogCaptureFixture) -> None:
+    """An app that names no host answers for this machine; others are refused, and the log says what to write."""
+    guard = HostGuard()
+    guard(build(host="localhost:8000"))
+    for _ in range(3):
+        with pytest.raises(BadRequest) as caught:
+            guard(build(host="example.org"))
+        assert "ALLOWED_HOSTS" not in str(caught.value)
+    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert [record.getMessage().count("ALLOWED_HOSTS=example.org") for record in warnings] == [1]
+    for number in range(100):
+        with pytest.raises(BadRequest):
+            guard(build(host=f"flood{number}.example"))
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 3
+
+
+def test_named_hosts_leave_this_machine_out() -> None:
+    """In production the names of this machine are no longer answered once the site has a name."""
+    with pytest.raises(BadRequest):
+        HostGuard(["example.org"])(build(host="localhost"))
 
 
 @pytest.mark.parametrize("pattern", ["https://example.org", "example.org/", "", " ", "a b", "*.", "exa*mple.org"])

@@ -13,6 +13,7 @@ from demijohn.middleware.policy import DEFAULT_POLICY, ContentSecurityPolicy
 from demijohn.middleware.proxies import TrustedProxies
 from demijohn.middleware.rates import MemoryRateLimitStore, RateLimit, RateLimitGuard, rate_limit
 from demijohn.middleware.requestid import RequestID, request_id
+from demijohn.middleware.safety import Security
 from demijohn.middleware.secret import find_keys
 from demijohn.middleware.security import (
     CLOSED_FEATURES,
@@ -41,6 +42,7 @@ __all__ = [
     "RateLimit",
     "RateLimitGuard",
     "RequestID",
+    "Security",
     "SecurityHeaders",
     "StrictTransport",
     "Timeout",

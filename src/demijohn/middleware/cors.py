@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from demijohn.errors import ConfigurationError, Forbidden
 from demijohn.http import Request, Response
-from demijohn.middleware.exchange import after_this_request, exchange_of
+from demijohn.middleware.exchange import before_sending, exchange_of
 from demijohn.middleware.marks import Next
 from demijohn.middleware.origins import OriginSet, own_origin, parse_origin
 
@@ -97,7 +97,7 @@ class CORS:
                 cookies = True
         if origin is None:
             if not self._any:
-                after_this_request(request, _vary)
+                before_sending(request, _vary)
             return await next(request)
         if request.method == "OPTIONS" and "access-control-request-method" in request.headers:
             return self._preflight(request, origin)
@@ -105,9 +105,9 @@ class CORS:
             text = "*" if self._any else origin.decode("ascii")
             if not self._any or not cookies:
                 exchange_of(request).cross_origin = True
-            after_this_request(request, lambda response: self._open(response, text))
+            before_sending(request, lambda response: self._open(response, text))
         elif not self._any:
-            after_this_request(request, _vary)
+            before_sending(request, _vary)
         return await next(request)
 
     def _open(self, response: Response, origin: str) -> None:

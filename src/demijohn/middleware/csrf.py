@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from demijohn._lib.keys import KeyRing
 from demijohn.errors import Forbidden
 from demijohn.http import Request, Response
-from demijohn.middleware.exchange import after_this_request, exchange_of, keep_private
+from demijohn.middleware.exchange import before_sending, exchange_of, keep_private
 from demijohn.middleware.marks import mark
 from demijohn.middleware.origins import Origin, OriginSet, is_trustworthy, own_origin, parse_origin
 
@@ -215,13 +215,13 @@ class CSRFGuard:
                 value = _encode(secret + self._keys().sign(_PURPOSE, self._message(request, secret)))
                 response.set_cookie(name, value, max_age=_YEAR, secure=secure, httponly=True, samesite="lax")
 
-        after_this_request(request, send)
+        before_sending(request, send)
         return secret
 
     def _refused(self, code: str, detail: str, origin: Origin | None = None) -> Forbidden:
         if self._development:
             if origin is not None:
-                detail += f' To allow it:  App(trusted_origins=["{origin}"])'
+                detail += f" To allow it:  TRUSTED_ORIGINS={origin}"
             elif code.startswith("csrf_token"):
                 detail += (
                     f" Put the token into the form:  {{{{ csrf() }}}}   or send it in the header {self.header};"

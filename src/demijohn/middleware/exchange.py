@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 from demijohn.errors import DemijohnError
 from demijohn.http import Response
 
-__all__ = ["Exchange", "Finisher", "TooLate", "after_this_request", "exchange_of", "keep_private"]
+__all__ = ["Exchange", "Finisher", "TooLate", "before_sending", "exchange_of", "keep_private"]
 
 Finisher: TypeAlias = Callable[[Response], None]
 """Gets the complete response, an error's too, before its first byte is sent."""
@@ -80,19 +80,14 @@ def exchange_of(request: Any) -> Exchange:
     return found
 
 
-def after_this_request(request: Any, finisher: Finisher) -> None:
-    """Have a function change the response of this request before it is sent.
+def before_sending(request: Any, finisher: Finisher) -> None:
+    """Have a function change the head of the response to this request.
 
     Takes a request or a WebSocket (Any: either). The function gets the complete response, that of an error too, after
-    all hooks; it may set headers and cookies.
+    all hooks and the commit; it may set headers and cookies, and must not fail.
 
     Raises:
         TooLate: The response was sent already.
-
-    Example:
-        ```python notest
-        after_this_request(request, lambda response: response.set_cookie("seen", "yes"))
-        ```
     """
     exchange = exchange_of(request)
     if exchange.sent:

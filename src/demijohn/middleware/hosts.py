@@ -12,6 +12,7 @@ __all__ = ["Host", "HostGuard", "HostPatterns", "is_loopback", "parse_host"]
 
 _LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 _MOST_PASSED = 1024
+_MOST_TOLD = 3
 _LOOPBACK = ("localhost", ".localhost", "127.0.0.1", "[::1]", "0.0.0.0")  # noqa: S104 - what a browser may be given
 
 logger = logging.getLogger("demijohn.security")
@@ -133,7 +134,7 @@ class HostPatterns:
             raise ConfigurationError(
                 f"The allowed host {pattern!r} is no host name.",
                 why="A host is a name or an address, with a port at most: no scheme, no path, no spaces.",
-                fix='Write it as browsers send it:  App(allowed_hosts=["example.org", ".example.org"])',
+                fix="Write it as browsers send it:  ALLOWED_HOSTS=example.org,.example.org",
                 code="DJN-741",
             )
         if below:
@@ -160,33 +161,31 @@ class HostGuard:
     where `*` allows every host.
 
     Args:
-        allowed: Exact names, `.example.org` (the domain and all below), `*.example.org` (all below), `*`.
-        development: The names of this machine are allowed too.
+        allowed: Exact names, `.example.org` (the domain and all below), `*.example.org` (all below), `*`. Where none is
+            given, the names of this machine are allowed and no other.
+        development: The names of this machine are allowed too, and a refusal says what to write.
 
     Raises:
-        ConfigurationError: None is allowed and this is not development, or one is no host name (`DJN-741`).
+        ConfigurationError: One is no host name (`DJN-741`).
 
     Example:
         >>> guard = HostGuard(["example.org"])
         >>> guard(Request("GET", "/", b"/", b"", [(b"host", b"example.org")]))
     """
 
-    __slots__ = ("_development", "_passed", "_patterns")
+    __slots__ = ("_development", "_local", "_named", "_passed", "_patterns", "_told")
 
     name = "hosts"
+    early = True
+    for_mounts = True
 
     def __init__(self, allowed: Iterable[str] = (), *, development: bool = False) -> None:
         self._patterns = HostPatterns(allowed)
-        self._development = HostPatterns(_LOOPBACK) if development else None
+        self._named = bool(self._patterns)
+        self._local = HostPatterns(_LOOPBACK) if development or not self._named else None
+        self._development = development
         self._passed: set[bytes] = set()
-        if not self._patterns and not development:
-            raise ConfigurationError(
-                "No host is allowed, and this is production.",
-                why="A client may write anything into the Host header; links in mails and caches would believe it.",
-                fix='Name the hosts of the site:  App(allowed_hosts=["example.org"])   '
-                "or set ALLOWED_HOSTS=example.org in the environment",
-                code="DJN-741",
-            )
+        self._told: set[str] = set()
 
     def __call__(self, request: Request) -> None:
         """Let the request pass, or refuse it.
@@ -212,11 +211,11 @@ class HostGuard:
         read = parse_host(host)
         if read is None:
             return False
-        return self._patterns.matches(read) or (self._development is not None and self._development.matches(read))
+        return self._patterns.matches(read) or (self._local is not None and self._local.matches(read))
 
     def _check(self, host: bytes | None, request: Request) -> None:
         if host is None:
-            if request.http_version == "1.0" and (self._patterns.any or self._development):
+            if request.http_version == "1.0" and (self._patterns.any or self._local):
                 return
             raise self._refused("The Host header is missing.", b"")
         if not self.allows(host):
@@ -231,6 +230,11 @@ class HostGuard:
     def _refused(self, detail: str, host: bytes) -> BadRequest:
         shown = host[:261].decode("ascii", "backslashreplace")
         logger.info("Refused a request for the host %r: %s", shown, detail)
-        if self._development is not None and parse_host(host) is not None:
-            detail += f' Allow it:  App(allowed_hosts=["{shown}"])'
+        if parse_host(host) is not None:
+            allow = f'Allow it:  ALLOWED_HOSTS={shown}   or   App(security=Security(allowed_hosts=["{shown}"]))'
+            if self._development:
+                detail += f" {allow}"
+            elif not self._named and shown not in self._told and len(self._told) < _MOST_TOLD:
+                self._told.add(shown)
+                logger.warning("No host is allowed but this machine, and %r was asked for. %s  [DJN-741]", shown, allow)
         return BadRequest(detail, extensions={"code": "host_not_allowed"})

@@ -64,5 +64,5 @@ class HTTPSRedirect:
             logger.warning(
                 "A peer says that the client came by https (X-Forwarded-Proto), and it is not a trusted proxy.\n"
                 "Until it is, links are made for http and cookies are sent without `Secure`.\n"
-                'If it is yours, write:  App(trusted_proxies=TrustedProxies(["10.0.0.7"]))  [DJN-745]'
+                "If it is yours, write:  TRUSTED_PROXIES=<its address>  [DJN-745]"
             )

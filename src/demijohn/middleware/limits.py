@@ -30,6 +30,7 @@ class BodyLimitGuard:
     __slots__ = ("_default", "limits")
 
     name = "body_limit"
+    for_mounts = True
 
     def __init__(self, limits: Limits, *, default: bool = False) -> None:
         self.limits = limits

@@ -107,7 +107,7 @@ class OriginSet:
                     f"{setting} has {text!r}, which is no origin.",
                     why="An origin is a scheme, a host and at most a port, as browsers send it: no path, no slash at "
                     "the end; and `null` is what every sandboxed page sends.",
-                    fix=f'Write:  {setting}=["https://app.example.org"]   or all below a domain:  "https://*.example.org"',
+                    fix=f'Write:  {setting}=["https://app.example.org"]   or all below it:  "https://*.example.org"',
                     code="DJN-743",
                 )
             if below:

@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from demijohn.errors import BadRequest, ConfigurationError
+from demijohn.errors import ConfigurationError
 from demijohn.middleware.exchange import exchange_of
 from demijohn.middleware.hosts import parse_host
 
@@ -85,10 +85,9 @@ class TrustedProxies:
         return known
 
     def __call__(self, request: Any) -> None:
-        """Set scheme, host and client of a request or WebSocket (Any: either) as the outermost proxy saw them.
+        """Set scheme, host and client of a request as the outermost proxy saw them.
 
-        Raises:
-            BadRequest: A trusted proxy passed on a host that is none.
+        Takes `Any`: a request or a WebSocket. It never raises: a host that is none is passed on, for the host guard.
         """
         client = request.client
         if not self.trusts(None if client is None else client[0]):
@@ -164,13 +163,11 @@ class TrustedProxies:
             return
         text = host or request.host
         read = parse_host(text)
-        if read is None:
-            raise BadRequest("The forwarded host is no host.", extensions={"code": "host_not_allowed"})
-        if port and read.port is None and port.isascii() and port.isdigit() and len(port) <= 5:
+        if read is not None and port and read.port is None and port.isascii() and port.isdigit() and len(port) <= 5:
             usual = 443 if request.scheme in ("https", "wss") else 80
             text = read.name if int(port) == usual else f"{read.name}:{int(port)}"
         replaced = [line for line in request.raw_headers if line[0] != b"host"]
-        request.raw_headers = [(b"host", text.encode("ascii")), *replaced]
+        request.raw_headers = [(b"host", text.encode("latin-1")), *replaced]
         # What was computed from the old lines is computed again.
         request._headers = None
         try:
@@ -288,6 +285,6 @@ def _wrong(seen: str) -> ConfigurationError:
     return ConfigurationError(
         seen,
         why="Only proxies that are named can be told from clients that write the same headers.",
-        fix='Write:  TrustedProxies(["10.0.0.0/8"])   or   TrustedProxies(["loopback", "unix"], headers="forwarded")',
+        fix='Write:  TRUSTED_PROXIES=10.0.0.0/8   or   TrustedProxies(["loopback", "unix"], headers="forwarded")',
         code="DJN-745",
     )

@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from demijohn.http import Request, Response
-from demijohn.middleware.exchange import after_this_request, exchange_of
+from demijohn.middleware.exchange import before_sending, exchange_of
 from demijohn.middleware.marks import Next
 from demijohn.middleware.proxies import TrustedProxies
 
@@ -72,7 +72,7 @@ class RequestID:
         exchange = exchange_of(request)
         name = exchange.request_id or self._incoming(request) or _names.next()
         exchange.request_id = name
-        after_this_request(request, lambda response: response.headers.__setitem__(self.header, name))
+        before_sending(request, lambda response: response.headers.__setitem__(self.header, name))
         return await next(request)
 
     def _incoming(self, request: Request) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack
 from demijohn._lib.text import did_you_mean
 from demijohn.errors import ConfigurationError
 from demijohn.http import Request, Response
-from demijohn.middleware.exchange import after_this_request, exchange_of
+from demijohn.middleware.exchange import before_sending, exchange_of
 from demijohn.middleware.marks import mark
 from demijohn.middleware.policy import DEFAULT_POLICY, ContentSecurityPolicy, Directives
 
@@ -241,6 +241,9 @@ def _written_features(features: Mapping[str, Iterable[str]]) -> str:
     return ", ".join(written)
 
 
+DEFAULT_HEADERS: Final = SecurityHeaders()
+
+
 def csp_nonce(request: Request) -> str:
     """Return the nonce of this response, for inline scripts and styles.
 
@@ -254,7 +257,7 @@ def csp_nonce(request: Request) -> str:
     nonce = exchange.nonce
     if nonce is None:
         made = secrets.token_urlsafe(16)
-        after_this_request(request, lambda response: _set_nonce(request, response, made))
+        before_sending(request, lambda response: _set_nonce(request, response, made))
         nonce = exchange.nonce = made
     return nonce
 

@@ -54,7 +54,7 @@ class Violation(NamedTuple):
             return f'Better do without eval. If it has to be:  SecurityHeaders().allow({name}="{word}")'
         parts = urlsplit(self.blocked)
         source = f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{(parts.scheme or self.blocked).strip(':')}:"
-        return f'Allow it:  App(security_headers=SecurityHeaders().allow({name}="{source}"))'
+        return f'Allow it:  App(security=Security(headers=SecurityHeaders().allow({name}="{source}")))'
 
     def __str__(self) -> str:
         where = f" ({self.source})" if self.source else ""
