@@ -1,6 +1,6 @@
 """Guards, security headers and middleware: the checks and changes between the wire and a handler."""
 
-from demijohn.middleware.caching import CacheControl, cache_control, never_cache
+from demijohn.middleware.caching import AutoETag, cache_control, never_cache
 from demijohn.middleware.compression import Compression, uncompressed
 from demijohn.middleware.cors import CORS
 from demijohn.middleware.csrf import CSRFGuard, csrf_exempt, csrf_token, rotate_csrf_token
@@ -28,9 +28,9 @@ __all__ = [
     "CLOSED_FEATURES",
     "CORS",
     "DEFAULT_POLICY",
+    "AutoETag",
     "BodyLimitGuard",
     "CSRFGuard",
-    "CacheControl",
     "Compression",
     "ContentSecurityPolicy",
     "Guard",

@@ -1,13 +1,14 @@
 """What browsers and shared caches may keep: `Cache-Control` and `ETag` for any handler (RFC 9111, RFC 9110)."""
 
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Any, TypeVar, Unpack
 
-from demijohn.http import CacheControl, CacheDirectives, Request, Response
+from demijohn.http import CacheControl, CacheDirectives, Request, Response, StreamResponse, conditional
 from demijohn.middleware.exchange import exchange_of
-from demijohn.middleware.marks import mark
+from demijohn.middleware.marks import Next, mark
 
-__all__ = ["CacheControl", "CacheDirectives", "cache_control", "never_cache"]
+__all__ = ["AutoETag", "cache_control", "never_cache"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,3 +59,33 @@ def cache_control(**directives: Unpack[CacheDirectives]) -> Callable[[F], F]:
 def never_cache(function: F) -> F:
     """Keep the answers of a handler out of every cache, the browser's too."""
     return cache_control(no_store=True)(function)
+
+
+class AutoETag:
+    """Gives answers to GET an `ETag` from their body, and 304 to who has it.
+
+    It saves the way to the client, not the work of the handler: an `ETag` that the handler sets itself, before it
+    works, saves both. Streams, files (they have their own) and bodies over `maximum` are left alone.
+
+    Args:
+        maximum: The largest body that is hashed, in bytes.
+    """
+
+    __slots__ = ("_maximum",)
+
+    def __init__(self, *, maximum: int = 4 * 1024 * 1024) -> None:
+        self._maximum = maximum
+
+    async def __call__(self, request: Request, next: Next) -> Response:  # noqa: A002 - the field's term
+        """Await the response, tag it, and hold it against the conditions of the request."""
+        response = await next(request)
+        if request.method not in ("GET", "HEAD") or response.status != 200:
+            return response
+        if isinstance(response, StreamResponse) or not 0 < len(response.body) <= self._maximum:
+            return response
+        headers = response.headers
+        if "no-store" in headers.get("cache-control", ""):
+            return response
+        if "etag" not in headers:
+            headers["etag"] = f'"{blake2b(response.body, digest_size=16).hexdigest()}"'
+        return conditional(request, response)

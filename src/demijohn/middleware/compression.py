@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from demijohn._lib.extras import MissingExtra, need
 from demijohn.errors import ConfigurationError
-from demijohn.http import Request, Response, StreamResponse
+from demijohn.http import FileResponse, Request, Response, StreamResponse
 from demijohn.middleware.exchange import exchange_of
 from demijohn.middleware.marks import Next, mark
 
@@ -136,11 +136,11 @@ class Compression:
         status = response.status
         if status in (204, 206, 416) or (status != 304 and not self._takes(response.content_type)):
             return False
-        if not isinstance(response, StreamResponse):
-            # A file response sends from the disk.
-            small = len(response.body) < self._minimum and request.method != "HEAD" and status != 304
-            if small or hasattr(response, "path"):
-                return False
+        if isinstance(response, FileResponse):
+            return False
+        whole = not isinstance(response, StreamResponse) and request.method != "HEAD" and status != 304
+        if whole and len(response.body) < self._minimum:
+            return False
         if response._headers:
             headers = response.headers
             if "content-encoding" in headers or "content-range" in headers:
