@@ -70,3 +70,4 @@ class RateLimitStore(Protocol):
 
     def hit(self, key: str, /, *, quota: int, window: float, cost: int = 1) -> MaybeAwaitable[RateVerdict]:
         """Count `cost` requests under a key, unless that passes `quota` in `window` seconds, and say how it stands."""
+        raise NotImplementedError

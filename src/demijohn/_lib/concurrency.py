@@ -226,8 +226,7 @@ class Servant(Generic[T]):
     def wait(self, awaitable: Awaitable[Any]) -> Any:
         """Called in the thread: have the servant await, and return or raise its outcome (Any: of any awaitable)."""
         if self.cancelled:
-            if hasattr(awaitable, "close"):
-                awaitable.close()
+            _discard(awaitable)
             raise asyncio.CancelledError
         reply = self._reply
         if reply is None:
@@ -283,8 +282,7 @@ class Servant(Generic[T]):
         elif self._reply is not None and self._wish is not None:
             # The servant was cancelled while the thread was posting: nobody will await this wish.
             wish, self._wish = self._wish, None
-            if hasattr(wish, "close"):
-                wish.close()
+            _discard(wish)
             self._answer(error=asyncio.CancelledError())
 
 
@@ -321,3 +319,10 @@ def wait_in_thread(awaitable: Awaitable[T]) -> T:
     if servant is None:
         raise RuntimeError("This thread has no servant.")
     return cast("T", servant.wait(awaitable))
+
+
+def _discard(awaitable: Awaitable[Any]) -> None:
+    """Close a coroutine that nobody will await, so that it does not warn."""
+    close = getattr(awaitable, "close", None)
+    if close is not None:
+        close()

@@ -139,8 +139,9 @@ def wait(awaitable: Awaitable[T]) -> T:
     servant = find_servant()
     if servant is not None:
         return cast("T", servant.wait(awaitable))
-    if hasattr(awaitable, "close"):
-        awaitable.close()
+    close = getattr(awaitable, "close", None)
+    if close is not None:  # a coroutine that is never awaited would warn
+        close()
     try:
         asyncio.get_running_loop()
     except RuntimeError:

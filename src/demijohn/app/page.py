@@ -1,7 +1,7 @@
 """`Page`: a template and its context, as a plain value that a renderer turns into a response."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from demijohn.types import HeadersLike
 
@@ -35,7 +35,7 @@ class Page:
         self.template = name
         self.block = block or None
         self.status = status
-        self.headers: dict[str, str] = dict(headers or {})
+        self.headers: dict[str, str] = dict(cast("Mapping[str, str]", headers or {}))
         self.context: dict[str, Any] = context
         self.htmx: dict[str, str] = {}
 

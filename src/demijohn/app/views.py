@@ -41,17 +41,20 @@ def view_function(view: type[View], method: str) -> Callable[..., Any]:
     parameters = list(signature.parameters.values())
     bound = signature.replace(parameters=parameters[1:])
 
-    call: Callable[..., Any]
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
-        async def call(*args: Any, **kwargs: Any) -> Any:
+        async def call_async(*args: Any, **kwargs: Any) -> Any:
             return await function(view(), *args, **kwargs)
+
+        call: Callable[..., Any] = call_async
     else:
 
         @functools.wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
+        def call_sync(*args: Any, **kwargs: Any) -> Any:
             return function(view(), *args, **kwargs)
+
+        call = call_sync
 
     call.__signature__ = bound  # type: ignore[attr-defined]
     for decorator in view.decorators:

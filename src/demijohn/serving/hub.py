@@ -27,6 +27,7 @@ class ServedApp(Protocol):
     @property
     def handle(self) -> Callable[[Request, Any], Coroutine[Any, Any, None]]:
         """Return the coroutine that answers a request and calls `send` once (Any: `send` may return an awaitable)."""
+        raise NotImplementedError
 
 
 class Hub:
