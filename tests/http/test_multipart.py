@@ -276,3 +276,18 @@ def test_a_safe_filename_is_safe(name: str) -> None:
 def test_names_that_clients_try(name: str, safe: str) -> None:
     """Paths, devices, hidden files and characters that turn the direction are taken away."""
     assert safe_filename(name) == safe
+
+
+@pytest.mark.parametrize("charset", ['"a\0b"', "klingon", "zlib", '"\u00e9"', "utf-7"])
+async def test_a_part_in_a_charset_that_is_none(charset: str) -> None:
+    """400 for what no browser knows, whatever characters it is made of."""
+    head = f'--bound\r\nContent-Disposition: form-data; name="a"\r\nContent-Type: text/plain; charset={charset}\r\n\r\n'
+    with pytest.raises(BadRequest):
+        await read(head.encode() + b"x\r\n--bound--\r\n")
+
+
+async def test_a_part_in_another_charset() -> None:
+    """Read in its own."""
+    head = b'--bound\r\nContent-Disposition: form-data; name="a"\r\nContent-Type: text/plain; charset=Shift_JIS\r\n\r\n'
+    form = await read(head + "日本".encode("shift_jis") + b"\r\n--bound--\r\n")
+    assert form["a"] == "日本"

@@ -1,6 +1,5 @@
 """Media types such as `text/html; charset=utf-8` (RFC 9110, section 8.3)."""
 
-import codecs
 import re
 from collections.abc import Mapping
 
@@ -78,15 +77,15 @@ class MediaType:
         """The Python codec of the charset: `utf-8` where none is named.
 
         Raises:
-            LookupError: The charset is unknown, or is none of text.
+            LookupError: The charset is none that browsers know.
         """
         charset = self.params.get("charset")
         if charset is None:
             return "utf-8"
-        info = codecs.lookup(charset)
-        if not getattr(info, "_is_text_encoding", True) or info.name in _NOT_ON_THE_WIRE:
-            raise LookupError(f"{charset} is no charset of text")
-        return info.name
+        codec = _CODECS.get(charset.strip().lower())
+        if codec is None:
+            raise LookupError("no charset of the web")
+        return codec
 
     @property
     def is_json(self) -> bool:
@@ -123,17 +122,18 @@ class MediaType:
         return f"MediaType({str(self)!r})"
 
 
-# Codecs of Python that are no charsets of the web; some are slow, some run over the stack.
-_NOT_ON_THE_WIRE = frozenset(
-    (
-        "idna",
-        "punycode",
-        "raw_unicode_escape",
-        "raw-unicode-escape",
-        "unicode_escape",
-        "unicode-escape",
-        "undefined",
-        "mbcs",
-        "oem",
-    )
-)
+# What browsers know (WHATWG Encoding Standard) and Python too. Python's own look-up would import what a client names,
+# remember each name that does not exist, and find codecs that are no charsets.
+_CODECS = {
+    "utf-8": "utf-8", "utf8": "utf-8", "utf-16": "utf-16", "utf-16le": "utf-16-le", "utf-16be": "utf-16-be",
+    "us-ascii": "ascii", "ascii": "ascii", "latin1": "iso8859-1", "latin-1": "iso8859-1", "l1": "iso8859-1",
+    **{f"iso-8859-{n}": f"iso8859-{n}" for n in range(1, 17) if n != 12},
+    **{f"iso8859-{n}": f"iso8859-{n}" for n in range(1, 17) if n != 12},
+    **{f"windows-{n}": f"cp{n}" for n in range(1250, 1259)},
+    **{f"cp{n}": f"cp{n}" for n in range(1250, 1259)},
+    "ibm866": "cp866", "cp866": "cp866", "macintosh": "mac-roman", "koi8-r": "koi8-r", "koi8-u": "koi8-u",
+    "shift_jis": "shift_jis", "shift-jis": "shift_jis", "sjis": "shift_jis", "windows-31j": "cp932",
+    "euc-jp": "euc_jp", "iso-2022-jp": "iso2022_jp", "euc-kr": "euc_kr", "ks_c_5601-1987": "cp949",
+    "gb2312": "gb18030", "gbk": "gb18030", "gb18030": "gb18030", "big5": "big5", "big5-hkscs": "big5hkscs",
+    "windows-874": "cp874", "tis-620": "tis_620",
+}  # fmt: skip
