@@ -150,6 +150,10 @@ class App(Wiring):
             if request.method == "OPTIONS":
                 return Response(b"", 204, {"Allow": ", ".join(sorted({*match.allowed, "OPTIONS"}))})
             raise MethodNotAllowed([*match.allowed, "OPTIONS"])
+        for fallback in self.fallbacks:
+            response = await fallback.respond(request)
+            if response is not None:
+                return response
         raise NotFound
 
     def show_error(self, request: Request, error: BaseException) -> Any:

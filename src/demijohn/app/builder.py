@@ -1,9 +1,11 @@
 """Builds an app: every declaration, with what its blueprints put around it, becomes a route with a runner."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from demijohn._lib.source import told_from
+from demijohn.app.assets import Assets
 from demijohn.app.binding import make_call
 from demijohn.app.dispatch import Call, Runner, Surroundings, compile_runner
 from demijohn.app.failures import Failures
@@ -12,7 +14,7 @@ from demijohn.app.scaffold import Mount, Record, Scaffold
 from demijohn.app.sockets import SocketRunner, compile_socket_runner
 from demijohn.app.views import View, view_function
 from demijohn.app.wiring import Wiring
-from demijohn.http import WebSocket
+from demijohn.http import Request, Response, WebSocket
 from demijohn.routing import WEBSOCKET, Converter, Parameter, Route, Router
 
 __all__ = ["Builder"]
@@ -48,6 +50,8 @@ class Builder:
         for place in places:
             for record in place.scaffold.records:
                 app.router.add(self._route(record, place))
+            if place.scaffold.static_folder is not None:
+                app.router.add(self._static(place, place.scaffold.static_folder))
             for mount in place.scaffold.mounts:
                 self._mount(mount, place)
         around = places[0].surroundings
@@ -133,6 +137,27 @@ class Builder:
             label=f"{method} {route.pattern}",
             signals=app._signals,
         )
+
+    def _static(self, place: _Place, folder: Path) -> Route:
+        assets = Assets(folder, prefix=f"{place.prefix}/static")
+        self.app.assets[place.name] = assets
+
+        async def static(request: Request) -> Response:
+            return await assets.respond(request, request.path_params["filename"])
+
+        with told_from(f"the static folder {folder.name!r}"):
+            route = Route(
+                f"{place.prefix}/static/{{filename:path}}",
+                static,
+                name="static",
+                namespace=place.name,
+                host=place.host or None,
+            )
+        around = Surroundings(encoder=self.app.encoder, failures=self.app.failures, pool=self.app.pool)
+        around.guards = [guard for guard in self.app.guards if getattr(guard, "for_mounts", False)]
+        call = Call(static, whole=static, is_async=True)
+        route.set_target(compile_runner(call, around, route=route, methods=frozenset({"GET"}), label="static"))
+        return route
 
     def _socket_runner(self, route: Route, record: Record, place: _Place) -> SocketRunner:
         call = make_call(

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from demijohn._lib.concurrency import Pool
 from demijohn._lib.source import caller
+from demijohn.app.assets import Assets, Fallback, find_assets
 from demijohn.app.checks import Checks
 from demijohn.app.defaults import BATTERIES, default_battery
 from demijohn.app.encoding import Encoder
@@ -56,6 +58,8 @@ class Wiring(Scaffold):
         self.pool = Pool("demijohn-handler", size=self.settings.threads)
         self.draining = False
         self.sockets: set[WebSocket] = set()
+        self.assets: dict[str, Assets] = {}
+        self.fallbacks: list[Fallback] = []
 
         self._pending: list[Battery] = []
         self._signals: Signals | None = None
@@ -116,6 +120,25 @@ class Wiring(Scaffold):
         """Put another factory in a service's place for a `with` block, as tests do."""
         with self.services.override(service, factory):
             yield
+
+    def static_url(self, name: str, *, namespace: str = "") -> str:
+        """Return the hashed URL of a static file: of a blueprint, or of the app.
+
+        Raises:
+            AssetMissing: There is no such file.
+        """
+        return find_assets(self.assets, name, namespace).url(name)
+
+    def spa(self, folder: str | Path, *, prefix: str = "/", index: str = "index.html") -> None:
+        """Serve a single-page application: its files, and `index` for every page that it routes itself.
+
+        Args:
+            folder: Where the build put it, relative to the module of the app.
+            prefix: Where it lives.
+            index: The page that starts it.
+        """
+        self._must_be_open("a single-page application", caller())
+        self.fallbacks.append(Fallback(self.root_path / folder, prefix, index))
 
     async def missing(self, request: Request) -> Response:
         """Answer where no route matches."""

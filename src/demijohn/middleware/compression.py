@@ -4,6 +4,7 @@ import asyncio
 import sys
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
+from functools import cache
 from typing import Any, Literal, Protocol, TypeVar
 
 from demijohn._lib.extras import MissingExtra, need
@@ -12,7 +13,7 @@ from demijohn.http import FileResponse, Request, Response, StreamResponse
 from demijohn.middleware.exchange import exchange_of
 from demijohn.middleware.marks import Next, mark
 
-__all__ = ["Coding", "Compression", "uncompressed"]
+__all__ = ["Coding", "Compression", "available_codings", "compress", "uncompressed"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 Coding = Literal["zstd", "br", "gzip"]
@@ -90,7 +91,7 @@ class Compression:
         levels: dict[Coding, int] | None = None,
         events: bool = False,
     ) -> None:
-        self._codings = _available() if codings is None else tuple(codings)
+        self._codings = available_codings() if codings is None else tuple(codings)
         for coding in self._codings:
             if coding not in _ALL:
                 raise ConfigurationError(
@@ -159,18 +160,22 @@ class Compression:
         return essence.startswith("text/") or essence in self._types or essence.endswith(("+json", "+xml"))
 
     def _whole(self, coding: str, body: bytes) -> bytes:
-        level = self._levels[coding]
-        if coding == "gzip":
-            packer = zlib.compressobj(level, zlib.DEFLATED, 31)
-            return packer.compress(body) + packer.flush()
-        if coding == "br":
-            packed: bytes = _module("br").compress(body, quality=level)
-        else:
-            packed = _module("zstd").compress(body, level)
-        return packed
+        return compress(coding, body, level=self._levels[coding])
 
     def _compressor(self, coding: str) -> Compressor:
         return _COMPRESSORS[coding](self._levels[coding])
+
+
+def compress(coding: str, body: bytes, *, level: int) -> bytes:
+    """Return a whole body packed by `gzip`, `br` or `zstd`."""
+    if coding == "gzip":
+        packer = zlib.compressobj(level, zlib.DEFLATED, 31)
+        return packer.compress(body) + packer.flush()
+    if coding == "br":
+        packed: bytes = _module("br").compress(body, quality=level)
+    else:
+        packed = _module("zstd").compress(body, level)
+    return packed
 
 
 def uncompressed(function: F) -> F:
@@ -265,7 +270,9 @@ def _module(coding: str) -> Any:
     return zlib
 
 
-def _available() -> tuple[Coding, ...]:
+@cache
+def available_codings() -> tuple[Coding, ...]:
+    """Return the codings whose packages are installed, the best first."""
     found: list[Coding] = []
     for coding in _ALL:
         try:
