@@ -1,6 +1,7 @@
 """The server: our HTTP/1.1 protocol, an embeddable server, a supervisor for workers, and reload for development."""
 
 from demijohn.serving.config import TLS, Capacity, Proxies, Recycling, ServerConfig, Timeouts
+from demijohn.serving.launching import run_development, serve
 from demijohn.serving.protocol import HTTPProtocol
 from demijohn.serving.server import Server
 from demijohn.serving.sockets import CannotListen
@@ -15,4 +16,6 @@ __all__ = [
     "Server",
     "ServerConfig",
     "Timeouts",
+    "run_development",
+    "serve",
 ]

@@ -25,15 +25,16 @@ class Answering(Flow):
         "_close",
         "_framing",
         "_heads",
+        "_heard_at",
         "_incoming",
         "_is_new",
         "_left",
+        "_started_at",
         "_task",
         "is_ended_well",
         "is_stopped",
         "request",
         "response",
-        "started_at",
         "streaming",
     )
 
@@ -42,7 +43,8 @@ class Answering(Flow):
         self._heads = hub.writer.heads
         self.request: Request | None = None
         self.response: Response | None = None
-        self.started_at = 0.0
+        self._started_at = 0.0
+        self._heard_at = 0.0
         self.streaming: asyncio.Task[Any] | None = None
         self.is_stopped = False
         self.is_ended_well = False
@@ -146,7 +148,7 @@ class Answering(Flow):
         hub = self.hub
         hub.served += 1
         if hub.access_log and self.response is not None:
-            hub.log_access(self.request, self.response.status, size, started_at=self.started_at)
+            hub.log_access(self.request, self.response.status, size, heard_at=self._heard_at)
         self.request = self.response = None
         self._release()
         incoming, self._incoming = self._incoming, None

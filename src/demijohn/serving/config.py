@@ -125,6 +125,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Processes. One is served in this process, without a supervisor, unless `supervised` says otherwise."""
     supervised: bool | None = None
     """Keep a supervisor even for one worker: it replaces a dead one and reloads at SIGHUP."""
+    start_method: str = "auto"
+    """How workers come to be: `fork`, `spawn`, or `auto` (fork on Linux). Spawned ones import everything afresh."""
     capacity: Capacity = Capacity()
     timeouts: Timeouts = Timeouts()
     recycling: Recycling = Recycling()
@@ -162,6 +164,13 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
                 f"The root path {self.root_path!r} was given.",
                 why="It begins with a slash and does not end with one.",
                 fix=f'Write:  ServerConfig(root_path="/{self.root_path.strip("/")}")',
+                code="DJN-503",
+            )
+        if self.start_method not in ("auto", "fork", "spawn"):
+            raise ConfigurationError(
+                f"The start method {self.start_method!r} was asked for.",
+                why="Known are 'auto', 'fork' and 'spawn'.",
+                fix='Write:  ServerConfig(start_method="auto")',
                 code="DJN-503",
             )
         if self.loop not in ("auto", "uvloop", "asyncio"):

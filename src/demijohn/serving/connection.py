@@ -7,6 +7,7 @@ between the bytes of a request and those of its response.
 import asyncio
 import sys
 from functools import partial
+from time import perf_counter
 from typing import Any, Final
 
 from demijohn.errors import BadRequest
@@ -359,7 +360,9 @@ class Connection(Answering):
             self._overloaded()
             return
         self.request = request
-        self.started_at = hub.clock if hub.is_plain else self.loop.time()
+        self._started_at = hub.clock
+        if hub.access_log:
+            self._heard_at = perf_counter()
         try:
             coroutine = self._handle(request, self._reply)
         except Exception:
@@ -406,7 +409,7 @@ class Connection(Answering):
         timeouts = self.hub.timeouts
         deadline = NEVER
         if self._task is not None and timeouts.request is not None:
-            deadline = max(now, self.started_at + timeouts.request)
+            deadline = max(now, self._started_at + timeouts.request)
         incoming = self._incoming
         if incoming is not None and incoming.asked_at is not None:
             deadline = min(deadline, max(now + 1.0, incoming.asked_at + timeouts.body_grace - incoming.waited))
@@ -447,8 +450,8 @@ class Connection(Answering):
             if waited >= timeouts.body_grace and incoming.received < timeouts.body_rate * waited:
                 incoming.time_out()
         task = self._task
-        if task is not None and timeouts.request is not None and now >= self.started_at + timeouts.request:
-            self.started_at = now
+        if task is not None and timeouts.request is not None and now >= self._started_at + timeouts.request:
+            self._started_at = now
             if self.request is not None:
                 logger.warning("%s %s took too long", self.request.method, self.request.path)
                 self.request.timed_out = True

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from time import perf_counter
 from typing import Any, Protocol
 
 from demijohn.http import Request
@@ -130,7 +131,7 @@ class Hub:
         min(idle, key=lambda each: each.deadline).close()
         return True
 
-    def log_access(self, request: Request | None, status: int, size: int, *, started_at: float) -> None:
+    def log_access(self, request: Request | None, status: int, size: int, *, heard_at: float) -> None:
         """Log one line for a response."""
         if request is None:
             return
@@ -144,7 +145,7 @@ class Hub:
             f"?{query}" if query else "",
             status,
             size if size >= 0 else "-",
-            (self.loop.time() - started_at) * 1000,
+            (perf_counter() - heard_at) * 1000,
         )
 
     def drain(self) -> None:

@@ -86,7 +86,11 @@ class Server:
                 self._servers.append(await _listen(loop, sock, hub, context, config))
         except BaseException:
             self.hub = None
-            self._close_sockets()
+            for server in self._servers:
+                server.close()
+            self._servers = []
+            if self._owns_sockets:
+                self._close_sockets()
             raise
 
     @property

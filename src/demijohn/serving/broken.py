@@ -1,0 +1,71 @@
+"""What is served in development while the app cannot be loaded: its traceback."""
+
+import html
+import linecache
+import os
+import traceback
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from demijohn.errors import DemijohnError
+from demijohn.http import Request, Response
+
+__all__ = ["BrokenApp", "describe_error"]
+
+_OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+_PAGE: Final = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark"><meta http-equiv="refresh" content="2">
+<title>{title}</title>
+<h1>The app cannot be loaded</h1>
+<p>This page comes back to life as soon as the mistake is mended and the file is saved.</p>
+<pre>{text}</pre>
+</html>
+"""
+
+
+def describe_error(error: BaseException) -> str:
+    """Return an exception as text: three beats for a mistake of ours, the traceback from the first user's line else."""
+    if isinstance(error, DemijohnError):
+        return f"{type(error).__name__}: {error}"
+    linecache.checkcache()
+    stack = traceback.TracebackException.from_exception(error)
+    each: traceback.TracebackException | None = stack
+    while each is not None:
+        frames = list(each.stack)
+        while frames and (frames[0].filename.startswith((_OWN, "<frozen ")) or "importlib" in frames[0].filename):
+            frames.pop(0)
+        if frames or isinstance(error, SyntaxError):
+            each.stack[:] = frames
+        each = each.__cause__ or each.__context__
+    return "".join(stack.format()).rstrip()
+
+
+class BrokenApp:
+    """An app that answers every request with the reason why the real one is not there. For development only.
+
+    Args:
+        error: What was raised while the app was loaded or started.
+    """
+
+    default_headers: Final = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+
+    def __init__(self, error: BaseException) -> None:
+        self.text = describe_error(error)
+        page = _PAGE.format(title=html.escape(type(error).__name__), text=html.escape(self.text))
+        self._page = page.encode("utf-8", "backslashreplace")
+
+    def handle(self, request: Request, send: Any) -> Coroutine[Any, Any, None]:
+        """Answer with the traceback, as a page for browsers and as text for others (Any: the server's `send`)."""
+        return self._answer(request, send)
+
+    async def _answer(self, request: Request, send: Any) -> None:
+        if "text/html" in request.headers.get("accept", ""):
+            response = Response(self._page, 500, content_type="text/html; charset=utf-8")
+        else:
+            text = self.text.encode("utf-8", "backslashreplace") + b"\n"
+            response = Response(text, 500, content_type="text/plain; charset=utf-8")
+        done = send(response)
+        if done is not None:
+            await done
