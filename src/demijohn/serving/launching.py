@@ -54,7 +54,9 @@ def run_development(
     show_error: Callable[[BaseException], Any] | None = None,
     warm: Callable[[list[str]], None] | None = None,
 ) -> int:
-    """Serve an app for its developer until Ctrl-C, and load it anew when a file changes; return the exit code.
+    """Serve an app for its developer, and load it anew when a file changes.
+
+    It runs until Ctrl-C and returns the exit code.
 
     The listening socket is kept while the app is loaded, so that no connection is refused. A mistake that keeps the app
     from loading is printed, shown in the browser, and waited for to be mended.
