@@ -77,6 +77,7 @@ def run(
 @click.pass_context
 def serve_command(
     context: click.Context,
+    /,
     target: str | None,
     host: str,
     port: int,
