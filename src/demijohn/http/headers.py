@@ -155,6 +155,16 @@ class Headers(Mapping[str, str]):
         value = index.get(key)
         return default if value is None else value.decode("latin-1")
 
+    def line(self, name: bytes) -> bytes | None:
+        """Return the bytes of a field whose name is given in lower case, or `None`.
+
+        This is `get` without decoding, for code that runs for every request.
+        """
+        index = self._index
+        if index is None:
+            index = self._by_name()
+        return index.get(name)
+
     def getlist(self, name: str) -> list[str]:
         """Return the value of each line of that name, in their order."""
         key = name.lower().encode("latin-1", "replace")
