@@ -1,10 +1,25 @@
 """The app: what declares, binds, dispatches and ends requests."""
 
 from demijohn.app.application import App
+from demijohn.app.binders import Binder, Binders
 from demijohn.app.checks import CheckMessage, Checks
 from demijohn.app.context import Current, Unit, current, wait
 from demijohn.app.encoding import Encoder, WrongReturn
 from demijohn.app.page import Page
+from demijohn.app.parameters import (
+    Body,
+    Cookie,
+    Depends,
+    Fields,
+    File,
+    Form,
+    HandlerParameter,
+    Header,
+    Input,
+    Marker,
+    Path,
+    Query,
+)
 from demijohn.app.registries import BeforeSend, Driver
 from demijohn.app.scaffold import Blueprint, RouteOptions, Scaffold
 from demijohn.app.services import Services, ServiceScope
@@ -15,13 +30,27 @@ from demijohn.app.views import View
 __all__ = [
     "App",
     "BeforeSend",
+    "Binder",
+    "Binders",
     "Blueprint",
+    "Body",
     "CheckMessage",
     "Checks",
+    "Cookie",
     "Current",
+    "Depends",
     "Driver",
     "Encoder",
+    "Fields",
+    "File",
+    "Form",
+    "HandlerParameter",
+    "Header",
+    "Input",
+    "Marker",
     "Page",
+    "Path",
+    "Query",
     "RouteOptions",
     "Scaffold",
     "Secret",

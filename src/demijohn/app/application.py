@@ -61,6 +61,8 @@ class App(Wiring):
         static: str | Path | None = None,
     ) -> None:
         super().__init__(Settings.load() if settings is None else settings, slash=slash)
+        self.services.provide(App, value=self)
+        self.services.provide(type(self), value=self)
         self.name = ""
         self.root_path = root_of(import_name, depth=2)
         self.template_folder = folder(self.root_path, templates, "templates")

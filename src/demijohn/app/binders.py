@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias, get_origin
 
-from demijohn.app.parameters import Input, Parameter
+from demijohn.app.parameters import HandlerParameter, Input
 
 __all__ = ["Binder", "BinderFactory", "Binders"]
 
@@ -38,22 +38,24 @@ class Binder:
         self.reads_body = reads_body
 
 
-BinderFactory: TypeAlias = Callable[[Parameter], Binder | None]
+BinderFactory: TypeAlias = Callable[[HandlerParameter], Binder | None]
 """Called once per parameter at start-up: returns a binder, or `None` to leave the parameter to the next one; raises
 `ConfigurationError` with the line to write for what cannot work."""
 
 
 class Binders:
-    """What binds the types that only batteries know. The last one added is asked first.
+    """What binds the types that only batteries know.
+
+    The last one added is asked first.
 
     A binder is asked where the parameter's explicit marker is none of the kernel's own business, where its name stands
     in the path, or where nothing else of higher rank has taken it: markers, path, services, *binders*, bodies, query.
     """
 
     def __init__(self) -> None:
-        self._entries: list[tuple[type | Callable[[Parameter], bool], BinderFactory]] = []
+        self._entries: list[tuple[type | Callable[[HandlerParameter], bool], BinderFactory]] = []
 
-    def add(self, match: type | Callable[[Parameter], bool], factory: BinderFactory) -> None:
+    def add(self, match: type | Callable[[HandlerParameter], bool], factory: BinderFactory) -> None:
         """Register a factory for the parameters that `match`.
 
         `match` is a class, for parameters annotated with it, a subclass or its generic alias, or marked with an
@@ -72,7 +74,7 @@ class Binders:
         """
         self._entries.insert(0, (match, factory))
 
-    def find(self, parameter: Parameter) -> Binder | None:
+    def find(self, parameter: HandlerParameter) -> Binder | None:
         """Return the binder of a parameter, or `None`.
 
         Raises:
@@ -86,7 +88,7 @@ class Binders:
         return None
 
 
-def _matches(match: type | Callable[[Parameter], bool], parameter: Parameter) -> bool:
+def _matches(match: type | Callable[[HandlerParameter], bool], parameter: HandlerParameter) -> bool:
     if not isinstance(match, type):
         return match(parameter)
     if any(isinstance(item, match) for item in parameter.metadata):

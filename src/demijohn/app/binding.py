@@ -22,9 +22,9 @@ from demijohn.app.parameters import (
     Dependency,
     File,
     Form,
+    HandlerParameter,
     Header,
     Input,
-    Parameter,
     Path,
     Query,
 )
@@ -98,7 +98,7 @@ class Slot:
 
     def __init__(
         self,
-        parameter: Parameter,
+        parameter: HandlerParameter,
         source: str,
         *,
         wire: str = "",
@@ -148,7 +148,7 @@ class Plan:
         return tuple(slot.key for slot in self.slots if slot.source == "service")
 
     @property
-    def given(self) -> tuple[Parameter, ...]:
+    def given(self) -> tuple[HandlerParameter, ...]:
         """The parameters that are left to the caller: the options of a command, the arguments of a task."""
         return tuple(slot.parameter for slot in self.slots if slot.source == "given")
 
@@ -179,9 +179,7 @@ def plan(
     Raises:
         ConfigurationError: DJN-200 to DJN-208; all mistakes of the function at once (`WiringErrors` if several).
     """
-    planner = _Planner(
-        function, services, binders or Binders(), dict(path_names or {}), frozenset(methods), kind
-    )
+    planner = _Planner(function, services, binders or Binders(), dict(path_names or {}), frozenset(methods), kind)
     return planner.make()
 
 
@@ -222,12 +220,12 @@ class _Planner:
             raise WiringErrors(problems)
         return Plan(self.function, slots, self.kind, self.methods)
 
-    def _path_name(self, parameter: Parameter) -> str:
+    def _path_name(self, parameter: HandlerParameter) -> str:
         if isinstance(parameter.marker, Path) and parameter.marker.alias:
             return parameter.marker.alias
         return parameter.name
 
-    def _place(self, parameter: Parameter) -> Slot | None:
+    def _place(self, parameter: HandlerParameter) -> Slot | None:
         if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             return None
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
@@ -250,14 +248,14 @@ class _Planner:
 
     # -- explicit ------------------------------------------------------------------------------------------------
 
-    def _marked(self, parameter: Parameter) -> Slot:
+    def _marked(self, parameter: HandlerParameter) -> Slot:
         marker = parameter.marker
         if isinstance(marker, Dependency):
             function = marker.function or stripped(parameter.type)
             if not callable(function):
                 raise self._problem(
                     parameter,
-                    "206",
+                    "DJN-206",
                     "depends on something that cannot be called",
                     why=f"`Depends` got {marker.function!r}.",
                     fix=f"Give it a function:  {parameter.name}: Annotated[..., Depends(make_{parameter.name})]",
@@ -269,7 +267,7 @@ class _Planner:
         if self.kind == "unit":
             raise self._problem(
                 parameter,
-                "208",
+                "DJN-208",
                 f"has {marker!r}",
                 why="A command, task or app-wide service runs without a request to read from.",
                 fix=f"Remove the marker:  {parameter.name}: {name_of(parameter.type)}",
@@ -279,7 +277,7 @@ class _Planner:
                 known = f"The names in it: {listing(self.paths, last='and')}." if self.paths else "It has no names."
                 raise self._problem(
                     parameter,
-                    "205",
+                    "DJN-205",
                     "is said to be in the path, and is not",
                     why=known,
                     fix=f'Write the name into the path:  "/.../{{{self._path_name(parameter)}}}"',
@@ -293,20 +291,20 @@ class _Planner:
             return self._text(parameter, marker.source)
         raise self._problem(
             parameter,
-            "200",
+            "DJN-200",
             f"has {marker!r}, which nothing binds",
             why="The battery that knows this marker, or this type with it, was not added to the app.",
             fix="Add it:  app.use(...)",
         )
 
-    def _custom(self, parameter: Parameter, binder: Binder) -> Slot:
+    def _custom(self, parameter: HandlerParameter, binder: Binder) -> Slot:
         if self.kind == "unit" and (binder.inputs or binder.reads_body):
             return Slot(parameter, "given", tp=parameter.annotation)
         return Slot(parameter, "custom", binder=binder)
 
     # -- by type -------------------------------------------------------------------------------------------------
 
-    def _unannotated(self, parameter: Parameter) -> Slot:
+    def _unannotated(self, parameter: HandlerParameter) -> Slot:
         name, default = parameter.name, parameter.default
         if parameter.marker is not None and isinstance(parameter.marker, Dependency):
             return self._marked(parameter)
@@ -321,18 +319,18 @@ class _Planner:
             return self._place_again(parameter)
         raise self._problem(
             parameter,
-            "202",
+            "DJN-202",
             "has no type",
             why="A value is bound by the type of its parameter.",
             fix=f"Annotate it:  {name}: str",
         )
 
-    def _place_again(self, parameter: Parameter) -> Slot:
+    def _place_again(self, parameter: HandlerParameter) -> Slot:
         slot = self._place(parameter)
         assert slot is not None  # noqa: S101 - only variadic parameters have none
         return slot
 
-    def _by_type(self, parameter: Parameter) -> Slot | None:
+    def _by_type(self, parameter: HandlerParameter) -> Slot | None:
         tp = stripped(parameter.type)
         for annotation in dict.fromkeys(_hashable(parameter.annotation, parameter.type, tp)):
             key = self.services.find(annotation)
@@ -345,7 +343,7 @@ class _Planner:
             if self.kind != wanted and tp is not Connection and self.kind != "unit":
                 raise self._problem(
                     parameter,
-                    "208",
+                    "DJN-208",
                     f"asks for a {tp.__name__}",
                     why=f"This route answers a {self.kind}.",
                     fix=f"Ask for what is there:  {parameter.name}: "
@@ -360,7 +358,7 @@ class _Planner:
 
     # -- from the client -----------------------------------------------------------------------------------------
 
-    def _in_path(self, parameter: Parameter) -> Slot:
+    def _in_path(self, parameter: HandlerParameter) -> Slot:
         binder = self.binders.find(parameter) if parameter.marker is None else None
         if binder is not None:
             return self._custom(parameter, binder)
@@ -368,7 +366,7 @@ class _Planner:
         self._describe(slot)
         return slot
 
-    def _from_client(self, parameter: Parameter) -> Slot:
+    def _from_client(self, parameter: HandlerParameter) -> Slot:
         tp = parameter.type
         if _is_upload(tp):
             return self._file(parameter)
@@ -379,14 +377,14 @@ class _Planner:
         name = name_of(stripped(tp))
         raise self._problem(
             parameter,
-            "200",
+            "DJN-200",
             "cannot be bound",
             why=f"{name} is not in the path, no service, and no type that is read from JSON or text.",
             fix=f"Provide it:  app.provide({name}, make_{name.lower()})\n"
             f"or say how it is read:  register_decoder({name}, ...)",
         )
 
-    def _text(self, parameter: Parameter, source: str) -> Slot:
+    def _text(self, parameter: HandlerParameter, source: str) -> Slot:
         marker = parameter.marker
         wire = marker.alias if marker is not None and marker.alias else parameter.name
         if source == "header" and not (marker is not None and marker.alias):
@@ -400,21 +398,21 @@ class _Planner:
         self._describe(slot)
         return slot
 
-    def _file(self, parameter: Parameter) -> Slot:
+    def _file(self, parameter: HandlerParameter) -> Slot:
         self._refuse_bodies(parameter)
         wire = parameter.marker.alias if parameter.marker is not None and parameter.marker.alias else parameter.name
         bare = stripped(parameter.type)
         if bare is not UploadFile and not (get_origin(bare) is list and get_args(bare) == (UploadFile,)):
             raise self._problem(
                 parameter,
-                "200",
+                "DJN-200",
                 "is a file of a form",
                 why=f"A file comes as UploadFile, not as {name_of(bare)}.",
                 fix=f"Write:  {parameter.name}: UploadFile",
             )
         return Slot(parameter, "file", wire=wire, tp=parameter.type)
 
-    def _body(self, parameter: Parameter, marker: Body | None) -> Slot:
+    def _body(self, parameter: HandlerParameter, marker: Body | None) -> Slot:
         self._refuse_bodies(parameter)
         slot = Slot(parameter, "body", tp=self._annotation(parameter))
         if marker is not None:
@@ -422,7 +420,7 @@ class _Planner:
             if marker.partial:
                 raise self._problem(
                     parameter,
-                    "200",
+                    "DJN-200",
                     "is a partial body",
                     why=f"Nothing knows how to change only a part of {name_of(parameter.type)}; models do.",
                     fix="Give its fields the default `msgspec.UNSET`, and leave `partial` out.",
@@ -433,7 +431,7 @@ class _Planner:
             if unknown:
                 raise self._problem(
                     parameter,
-                    "200",
+                    "DJN-200",
                     f"lists {listing(unknown, last='and')}",
                     why=f"{name_of(parameter.type)} has {listing(fields, last='and') or 'no fields'}.",
                     fix="Mend the list of `Body(...)`.",
@@ -442,11 +440,11 @@ class _Planner:
             self._describe(slot)
         return slot
 
-    def _refuse_bodies(self, parameter: Parameter) -> None:
+    def _refuse_bodies(self, parameter: HandlerParameter) -> None:
         if self.kind == "websocket":
             raise self._problem(
                 parameter,
-                "201",
+                "DJN-201",
                 "is a body, and a WebSocket has none",
                 why="It carries messages instead.",
                 fix=f"Read a message:  {parameter.name} = await websocket.receive_json({name_of(parameter.type)})",
@@ -456,14 +454,14 @@ class _Planner:
             name = name_of(parameter.type)
             raise self._problem(
                 parameter,
-                "201",
+                "DJN-201",
                 f"is a body, and the route answers {listing(sorted(silent), last='and')}",
                 why="A GET has no body that servers and caches would keep.",
                 fix=f"Read it from the query:  {parameter.name}: Annotated[{name}, Query()]\n"
                 'or answer another method:  methods=["POST"]',
             )
 
-    def _annotation(self, parameter: Parameter) -> Any:
+    def _annotation(self, parameter: HandlerParameter) -> Any:
         """Return the annotation with what the marker says of the field."""
         marker = parameter.marker
         tp = parameter.annotation
@@ -500,19 +498,20 @@ class _Planner:
             ConfigurationError(
                 f"{name_of(self.function)} ({place_of(self.function)}) reads a body and a form: {names}.",
                 why="A request has one body, which is JSON or a form.",
-                fix=f"Read both from the form:  {bodies[0].name}: Annotated[{name_of(bodies[0].parameter.type)}, Form()]",
+                fix=f"Read both from the form:  {bodies[0].name}: "
+                f"Annotated[{name_of(bodies[0].parameter.type)}, Form()]",
                 code="DJN-204",
             )
         ]
 
-    def _problem(self, parameter: Parameter, number: str, seen: str, *, why: str, fix: str) -> ConfigurationError:
+    def _problem(self, parameter: HandlerParameter, code: str, seen: str, *, why: str, fix: str) -> ConfigurationError:
         annotation = "" if parameter.annotation is MISSING else f": {name_of(parameter.type)}"
         return ConfigurationError(
             f"The parameter `{parameter.name}{annotation}` of {name_of(self.function)} "
             f"({place_of(self.function)}) {seen}.",
             why=why,
             fix=fix,
-            code=f"DJN-{number}",
+            code=code,
         )
 
 
@@ -574,7 +573,7 @@ def _inputs(slots: list[Slot]) -> Iterable[Input]:
             yield Input(
                 source,
                 "" if slot.wire == "*" or source == "body" else slot.wire,
-                slot.tp,
+                type=slot.tp,
                 required=required,
                 default=slot.default,
                 field=slot.field,

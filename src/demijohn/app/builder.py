@@ -6,7 +6,7 @@ from typing import Any
 
 from demijohn._lib.source import told_from
 from demijohn.app.assets import Assets
-from demijohn.app.binding import make_call
+from demijohn.app.calls import make_call
 from demijohn.app.dispatch import Call, Runner, Surroundings, compile_runner
 from demijohn.app.failures import Failures
 from demijohn.app.mounting import is_asgi, mounted_call, mounted_scope

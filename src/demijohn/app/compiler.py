@@ -20,7 +20,8 @@ from demijohn.app.reading import (
 )
 from demijohn.app.signatures import name_of, stripped
 from demijohn.errors import ValidationFailed
-from demijohn.schema import ScalarShape, Shape, shape_of
+from demijohn.schema import shape_of
+from demijohn.schema.shapes import ScalarShape, Shape
 
 __all__ = ["Compiled", "Container", "compile_call"]
 
@@ -33,9 +34,11 @@ class Container(Protocol):
 
     def is_sync(self, key: Any, /) -> bool:
         """Return whether a service is made without awaiting (Any: a type or function)."""
+        ...
 
     def may_fail(self, key: Any, /) -> bool:
-        """Return whether making a service reads input of the client."""
+        """Return whether making a service reads input of the client (Any: a type or function)."""
+        ...
 
 
 class Compiled(NamedTuple):
@@ -170,13 +173,12 @@ class _Compiler:
         self.awaits = True
         if len(slots) > 1 or (isinstance(slots[0].parameter.marker, Body) and slots[0].parameter.marker.embed):
             parts = [(slot.name, slot.wire, slot.tp, default_of(slot.default, slot.parameter.type)) for slot in slots]
-            default = {} if all(part[3] is not MISSING for part in parts) else MISSING
-            reader = BodyReader(together(parts), default=MISSING)
+            reader = BodyReader(together(parts))
             self._body(reader, "whole", form=any(_takes_form(slot) for slot in slots))
             self.second.append("if whole is not None:")
             for slot in slots:
                 self.second.append(f"    {variables[slot.name]} = whole.{slot.name}")
-            if default is not MISSING:
+            if all(part[3] is not MISSING for part in parts):
                 reader.default = reader.tp()
             return
         slot = slots[0]
@@ -190,7 +192,9 @@ class _Compiler:
         if isinstance(marker, Body):
             allowed = allowed_fields(slot.parameter.type, marker.include, marker.exclude)
         default = default_of(slot.default, slot.parameter.type)
-        self._body(BodyReader(slot.tp, default=default, allowed=allowed), variable, form=_takes_form(slot))
+        reader = BodyReader(slot.tp, default=default, allowed=allowed)
+        reader.is_text = stripped(slot.parameter.type) is str
+        self._body(reader, variable, form=_takes_form(slot))
 
     def _body(self, reader: BodyReader, variable: str, *, form: bool) -> None:
         self.fails = True
@@ -241,9 +245,7 @@ class _Compiler:
             case "others":
                 taken = [other.wire for other in self.plan.of("path")] + [other.name for other in self.plan.slots]
                 names = self.name("taken", frozenset(taken))
-                out.append(
-                    f"{variable} = {{name: value for name, value in request.path_params.items() if name not in {names}}}"
-                )
+                out.append(f"{variable} = {{k: v for k, v in request.path_params.items() if k not in {names}}}")
             case "path":
                 self._path(slot, variable)
             case "file":
@@ -299,7 +301,7 @@ class _Compiler:
             out.append(f"{variable} = form")
             return
         self.fails = True
-        read = self.name("read", WholeReader(slot.tp, slot.source))
+        read = self.name("read", WholeReader(slot.parameter.type, slot.source))
         slow = f"{variable}, errors = {read}({source}, errors)"
         default = default_of(slot.default, slot.parameter.type)
         if default is MISSING:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from demijohn._lib.concurrency import Pool, run_in_thread
+from demijohn.app.binding import Plan
 from demijohn.app.context import running
 from demijohn.app.encoding import HTML, TEXT, Encoder
 from demijohn.app.failures import Failures, respond_to
@@ -32,21 +33,23 @@ class Call:
     """How the dispatcher calls one handler.
 
     `whole` binds and calls at once: a coroutine function for an `async def` handler, a plain function for a sync one
-    whose arguments
-    need no awaiting. Otherwise `gather` makes the arguments on the loop, for `function` to be called with in a thread.
+    whose arguments need no awaiting. Otherwise `gather` is awaited on the loop, and `function` is called in a thread
+    with the tuple that it returned. `plan` says where the arguments come from, for those who document the handler.
     """
 
-    __slots__ = ("function", "gather", "inline", "is_async", "whole")
+    __slots__ = ("function", "gather", "inline", "is_async", "plan", "whole")
 
     def __init__(
         self,
         function: Callable[..., Any],
         *,
         whole: Callable[[Request], Any] | None,
-        gather: Callable[[Request], Awaitable[tuple[tuple[Any, ...], dict[str, Any]]]] | None = None,
+        gather: Callable[[Request], Awaitable[tuple[Any, ...]]] | None = None,
         is_async: bool,
         inline: bool = False,
+        plan: Plan | None = None,
     ) -> None:
+        self.plan = plan
         self.function = function
         self.whole = whole
         self.gather = gather
@@ -229,11 +232,10 @@ def _write_handling(source: _Source, call: Call, around: Surroundings, status: i
             source.write(f"result = await in_thread({source.name('call', function)}, request)")
         else:
             _write_gather(source, call)
-            source.names["partial"] = partial
-            source.write("result = await in_thread(partial(function, *args, **kwargs))")
+            source.write("result = await in_thread(function, *arguments)")
     else:
         _write_gather(source, call)
-        source.write("result = function(*args, **kwargs)")
+        source.write("result = function(*arguments)")
     source.depth -= opened
     if status == 204:
         source.write(
@@ -256,7 +258,7 @@ def _write_handling(source: _Source, call: Call, around: Surroundings, status: i
 
 def _write_gather(source: _Source, call: Call) -> None:
     source.names.update(gather=call.gather, function=call.function)
-    source.write("args, kwargs = await gather(request)")
+    source.write("arguments = await gather(request)")
 
 
 def _hook_call(hook: Hook) -> Callable[[Request], Any]:
@@ -346,6 +348,8 @@ async def _in_thread(pool: Pool, drivers: Sequence[Driver], function: Callable[.
 async def _fail(request: Request, error: BaseException, *, around: Surroundings, signals: Any) -> Response:
     """Roll back and ask the error handlers; what is no `Exception` goes on upwards."""
     timed_out = isinstance(error, asyncio.CancelledError) and request.timed_out
+    if request.services is not None:
+        request.services.error = error
     for finish in around.before_send:
         try:
             await finish(request, error)
@@ -382,14 +386,15 @@ async def run_call(call: Call, unit: Any, around: Surroundings) -> Any:
         return await _in_thread(around.pool, around.drivers, call.whole, unit)
     if call.gather is None:
         raise TypeError("A call has either `whole` or `gather`.")
-    args, kwargs = await call.gather(unit)
-    return await _in_thread(around.pool, around.drivers, partial(call.function, *args, **kwargs))
+    return await _in_thread(around.pool, around.drivers, call.function, *await call.gather(unit))
 
 
 async def end_unit(torn_down: Sequence[Hook], request: Any, error: BaseException | None) -> None:
     """Clean up after the response: the youngest service first, then tear-down hooks. Nothing here can change the
     answer.
     """
+    if error is not None and request.services is not None:
+        request.services.error = error
     endings, request.ending = request.ending, None
     for ending in reversed(endings or ()):
         try:

@@ -1,5 +1,6 @@
 """What a handler may ask for, and the markers that say where a value comes from."""
 
+import builtins
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, TypedDict, TypeVar, Unpack
@@ -15,10 +16,10 @@ __all__ = [
     "Fields",
     "File",
     "Form",
+    "HandlerParameter",
     "Header",
     "Input",
     "Marker",
-    "Parameter",
     "Path",
     "Query",
 ]
@@ -66,7 +67,10 @@ class Marker:
 
 
 class Path(Marker):
-    """From the path: `Annotated[int, Path(ge=1)]`; the name has to stand in the pattern of the route."""
+    """From the path: `Annotated[int, Path(ge=1)]`.
+
+    The name, or the alias, has to stand in the pattern of the route.
+    """
 
     source = "path"
 
@@ -81,7 +85,7 @@ class Query(Marker):
 
 
 class Header(Marker):
-    """From a header: `Annotated[str, Header()] ` named `x_request_id` reads `X-Request-ID`.
+    """From a header: the parameter `x_request_id` reads `X-Request-ID`.
 
     Underscores of the name become hyphens; an alias is taken as it is. A class with fields takes them all from headers.
     """
@@ -154,7 +158,10 @@ class Body(Marker):
 
 
 class Fields(Marker):
-    """The fields that a form shows and a client may set: `Annotated[ModelForm[Post], Fields("title", "body")]`."""
+    """The fields that a form shows and a client may set.
+
+    `Annotated[ModelForm[Post], Fields("title", "body")]`: no other field is shown or taken.
+    """
 
     source = "form"
 
@@ -196,7 +203,7 @@ def Depends(  # noqa: N802 - it is written like a class, and returns Any so that
     return Dependency(dependency, cached=cached)
 
 
-class Parameter:
+class HandlerParameter:
     """One parameter of a function, read and taken apart; what a binder looks at.
 
     Attributes:
@@ -235,7 +242,7 @@ class Parameter:
         self.path: Any = None
         self.methods: frozenset[str] = frozenset()
 
-    def find(self, marker: type[M]) -> M | None:
+    def find(self, marker: "builtins.type[M]") -> M | None:
         """Return the marker of a class among the metadata, or `None`."""
         for item in self.metadata:
             if isinstance(item, marker):
@@ -248,7 +255,7 @@ class Parameter:
         return self.default is not MISSING
 
     def __repr__(self) -> str:
-        return f"<Parameter {self.name}: {self.type!r}>"
+        return f"<HandlerParameter {self.name}: {self.type!r}>"
 
 
 class Input:
@@ -270,8 +277,8 @@ class Input:
         self,
         source: str,
         name: str,
-        tp: Any,
         *,
+        type: Any,  # noqa: A002 - what it is called everywhere
         required: bool = True,
         default: Any = MISSING,
         field: Field | None = None,
@@ -279,7 +286,7 @@ class Input:
     ) -> None:
         self.source = source
         self.name = name
-        self.type = tp
+        self.type = type
         self.required = required
         self.default = default
         self.field = field

@@ -127,7 +127,7 @@ class BodyReader:
     `known` maps the bytes of a `Content-Type` line to the decoder; `choose` fills it in.
     """
 
-    __slots__ = ("allowed", "default", "known", "place", "tp")
+    __slots__ = ("allowed", "default", "is_text", "known", "place", "tp")
 
     def __init__(
         self, tp: Any, *, default: Any = MISSING, allowed: frozenset[str] | None = None, place: str = "body"
@@ -136,6 +136,7 @@ class BodyReader:
         self.place = (place,)
         self.default = default
         self.allowed = allowed
+        self.is_text = False
         read = self._decoder(json_decoder)
         self.known: dict[bytes | None, Callable[[bytes], Any]] = {None: read, b"application/json": read}
 
@@ -152,7 +153,7 @@ class BodyReader:
             read = self._decoder(msgpack_decoder)
         elif essence in (b"application/yaml", b"application/x-yaml", b"text/yaml") and _has_yaml():
             read = self._decoder(yaml_decoder)
-        elif essence == b"text/plain" and stripped(self.tp) is str:
+        elif essence == b"text/plain" and self.is_text:
             read = self._read_plain
         else:
             raise UnsupportedMediaType(
@@ -211,6 +212,7 @@ class _Limited:
 
     def __call__(self, body: bytes) -> Any:
         raw = self.parse(body)
+        value: Any = None
         errors = [
             field_error((*self.place, *inner, name), "unknown")
             for inner, item in _objects(raw)
@@ -254,7 +256,7 @@ def together(parts: list[tuple[str, str, Any, Any]]) -> type[msgspec.Struct]:
         if default is MISSING:
             fields.append((name, tp))
         elif isinstance(default, list | dict | set | bytearray):
-            fields.append((name, tp, msgspec.field(default_factory=lambda default=default: default.copy())))
+            fields.append((name, tp, msgspec.field(default_factory=default.copy)))
         else:
             fields.append((name, tp, default))
     return msgspec.defstruct(

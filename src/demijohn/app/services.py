@@ -3,8 +3,9 @@
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import CoroutineType
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
@@ -68,8 +69,8 @@ class Provider:
 
 
 def _style(factory: Factory) -> str:
-    function = factory
-    while hasattr(function, "func"):
+    function: Any = factory
+    while isinstance(function, partial):
         function = function.func
     if not inspect.isroutine(function) and not isinstance(function, type):
         function = type(function).__call__
@@ -78,6 +79,9 @@ def _style(factory: Factory) -> str:
     if inspect.isgeneratorfunction(function):
         return "generator"
     return "async" if is_async(factory) else "sync"
+
+
+_TOO_PLAIN = (str, int, float, bool, bytes, list, dict, tuple, set, object, None, type(None))
 
 
 class Uncached:
@@ -98,8 +102,12 @@ class Services:
         self._app_scope = ServiceScope(self, None, kind="app")
 
     def provide(
-        self, service: type[T] | Callable[..., Any], factory: Factory | None = None, *,
-        scope: ScopeName = "request", value: Any = MISSING,
+        self,
+        service: type[T] | Callable[..., Any],
+        factory: Factory | None = None,
+        *,
+        scope: ScopeName = "request",
+        value: Any = MISSING,
     ) -> None:
         """Let a type be asked for.
 
@@ -115,37 +123,40 @@ class Services:
             ConfigurationError: DJN-214, it cannot be made this way.
 
         Example:
+            >>> class Clock: ...
             >>> services = Services()
-            >>> services.provide(dict, lambda: {"a": 1})
-            >>> services.has(dict)
+            >>> services.provide(Clock, scope="app")
+            >>> services.has(Clock)
             True
         """
         key: Any = service
         if value is not MISSING:
             if factory is not None:
-                raise _unusable(key, "a factory and a value were given", "provide(T, value=t)")
+                raise _unusable(key, "a factory and a value were given", "app.provide(T, value=t)")
             self._add(Provider(key, None, "app", value=value))
             return
         if factory is None:
             if not callable(service):
-                raise _unusable(key, "it cannot be called", f"provide({name_of(key)}, make_it)")
+                raise _unusable(key, "it cannot be called", f"app.provide({name_of(key)}, make_it)")
             factory = service
             if not isinstance(service, type):
                 key = return_type(service)
                 if key in (MISSING, None, Any):
                     name = name_of(service)
-                    raise _unusable(
-                        service, "it does not say what it returns", f"def {name}(...) -> Engine: ...   # or provide(Engine, {name})"
-                    )
+                    fix = f"app.provide(Engine, {name})   # or say it:  def {name}(...) -> Engine"
+                    raise _unusable(service, "it does not say what it returns", fix)
         elif not callable(factory):
-            raise _unusable(key, f"{factory!r} cannot be called", f"provide({name_of(key)}, value={factory!r})")
+            raise _unusable(key, f"{factory!r} cannot be called", f"app.provide({name_of(key)}, value={factory!r})")
         self._add(Provider(key, factory, scope))
 
     def _add(self, provider: Provider) -> None:
+        if provider.key in _TOO_PLAIN:
+            fix = f'ApiKey = NewType("ApiKey", {name_of(provider.key)})   # and provide that'
+            raise _unusable(provider.key, "every parameter of that type would get it", fix)
         try:
             self._providers[provider.key] = provider
         except TypeError:
-            raise _unusable(provider.key, "it cannot be hashed", "provide(T, make_t)") from None
+            raise _unusable(provider.key, "it cannot be hashed", "app.provide(T, make_t)") from None
         self._app_scope.forget(provider.key)
         self._unwire()
 
@@ -154,14 +165,14 @@ class Services:
         return self.find(service) is not MISSING
 
     def find(self, annotation: Any, /) -> Any:
-        """Return the key of the service of an annotation, or `MISSING` (Any: any annotation may be a key)."""
+        """Return the key of the service of an annotation, or `MISSING` (Any: either)."""
         try:
             return annotation if annotation in self._providers else MISSING
         except TypeError:
             return MISSING
 
     def dependency(self, function: Factory, /, *, cached: bool = True) -> Any:
-        """Return the key of a function that is depended on (Any: the function, or a stand-in for it)."""
+        """Return the key of a function that is depended on (Any: of many types)."""
         key: Any = function if cached else Uncached(function)
         if key not in self._providers:
             provider = Provider(key, function, "request")
@@ -170,10 +181,12 @@ class Services:
         return key
 
     @contextmanager
-    def override(self, service: type[T] | Factory, factory: Factory | None = None, *, value: Any = MISSING) -> Iterator[None]:
-        """Put another factory or value in the place of a service's, for a `with` block (Any: of the service's type).
+    def override(
+        self, service: type[T] | Factory, factory: Factory | None = None, *, value: Any = MISSING
+    ) -> Iterator[None]:
+        """Put another factory or value in the place of a service's, for a `with` block.
 
-        The function of a `Depends` can be overridden as well.
+        The function of a `Depends` can be overridden as well (Any: the value is of the service's type).
         """
         old = self._providers.get(service)
         if value is not MISSING:
@@ -217,7 +230,7 @@ class Services:
         return self._wired(self.provider(key)).may_fail
 
     def inputs(self, plan: Plan) -> list[Input]:
-        """Return all that a client gives for a plan, that of its services and dependencies included."""
+        """Return what a client gives for a plan, its services and dependencies."""
         found, seen, waiting = list(plan.inputs), set(), list(plan.services)
         while waiting:
             key = waiting.pop(0)
@@ -238,7 +251,8 @@ class Services:
             return self._providers[key]
         except (KeyError, TypeError):
             name = name_of(key)
-            near = [name_of(other) for other in self._providers if isinstance(other, type) and isinstance(key, type) and issubclass(other, key)]
+            classes = [other for other in self._providers if isinstance(other, type) and isinstance(key, type)]
+            near = [name_of(other) for other in classes if issubclass(other, key)]
             hint = f" {listing(near)} is provided: say which one stands for it." if near else ""
             raise ConfigurationError(
                 f"A service of the type `{name}` was asked for.",
@@ -263,9 +277,10 @@ class Services:
                 code="DJN-212",
             )
         scoped = provider.scope == "app"
-        made = plan(provider.factory, services=self, binders=self.binders, kind="unit" if scoped else "request", methods=("FACTORY",))
+        kind: Any = "unit" if scoped else "request"
+        made = plan(provider.factory, services=self, binders=self.binders, kind=kind, methods=("FACTORY",))
         self._refuse_given(provider, made)
-        sync = not scoped or True
+        sync = not scoped
         for key in made.services:
             inner = self._wired(self.provider(key), (*path, provider))
             if scoped and inner.scope == "request":
@@ -273,16 +288,17 @@ class Services:
                     f"{name_of(_shown(provider.key))}, which lives as long as the app, needs "
                     f"{name_of(_shown(key))}, which lives for one request ({provider.place}).",
                     why="It would keep the one of the first request, and show it to all others.",
-                    fix=f'Make it for each request:  app.provide({name_of(provider.key)}, {name_of(provider.factory)})  # without scope="app"',
+                    fix="Make it for each request, without scope:  "
+                    f"app.provide({name_of(provider.key)}, {name_of(provider.factory)})",
                     code="DJN-213",
                 )
-            sync = sync and inner.is_sync and inner.scope == "request"
+            sync = sync and inner.is_sync
             provider.may_fail = provider.may_fail or inner.may_fail
         compiled = compile_call(made, self, factory=True)
         provider.plan = made
         provider.bind = compiled.whole
         provider.binds_async = compiled.is_async
-        provider.is_sync = sync and not compiled.is_async and provider.style in ("sync", "generator") and not scoped
+        provider.is_sync = sync and not compiled.is_async and provider.style in ("sync", "generator")
         provider.may_fail = provider.may_fail or bool(made.inputs)
         provider.needs_request = bool(made.inputs) or any(
             slot.source in ("offered", "form", "others") or (slot.source == "unit" and slot.tp is not Connection)
@@ -311,7 +327,10 @@ class Services:
         return ServiceScope(self, unit)
 
     def scope_of(self, unit: Any, /) -> "ServiceScope":
-        """Return the scope of a request or unit, opened at first use and closed at its end (Any: either)."""
+        """Return the scope of a request or unit, opened at first use (Any: either).
+
+        It is closed at the end of the unit.
+        """
         scope: ServiceScope | None = unit.services
         if scope is None:
             scope = unit.services = ServiceScope(self, unit)
@@ -329,10 +348,14 @@ class Services:
     async def stop(self) -> None:
         """Clean up what lives as long as the app."""
         await self._app_scope.close()
+        for provider in self._providers.values():
+            provider.lock = None  # the next start may be on another loop
 
 
 class ServiceScope:
-    """The services of one request, command, task or script, or of the app: each is made once.
+    """The services of one request, command, task or script, or of the app.
+
+    Each is made once.
 
     `error` is what went wrong, if anything did: generators see it at their `yield` when the scope is closed.
     """
@@ -358,6 +381,8 @@ class ServiceScope:
         if found is not MISSING:
             return cast("T", found)
         provider = self._provider(service)
+        if provider.factory is None:
+            return cast("T", provider.value)
         if provider.scope == "app":
             return cast("T", await self._of_app(provider))
         return cast("T", await self._make(provider))
@@ -374,6 +399,8 @@ class ServiceScope:
         if found is not MISSING:
             return cast("T", found)
         provider = self._provider(service)
+        if provider.factory is None:
+            return cast("T", provider.value)
         if provider.scope == "app" and provider.key in self._services._app_scope.made:
             return cast("T", self._services._app_scope.made[provider.key])
         if provider.is_sync:
@@ -390,14 +417,17 @@ class ServiceScope:
         )
 
     def forget(self, service: Any) -> Any:
-        """Forget a service that was made, and return it or `MISSING` (Any: a key, and its service)."""
+        """Forget a service that was made, and return it or `MISSING` (Any: its key)."""
         try:
             return self.made.pop(service, MISSING)
         except TypeError:
             return MISSING
 
     async def close(self, error: BaseException | None = None) -> None:
-        """Clean up, the youngest first; one that fails is logged and does not keep the others from it."""
+        """Clean up, the youngest first.
+
+        One that fails is logged, and does not keep the others from it.
+        """
         cleanups, self._cleanups = self._cleanups, None
         self.made.clear()
         error = error or self.error
@@ -411,7 +441,7 @@ class ServiceScope:
                 else:
                     _finish(generator, error)
             except _YieldedTwice:
-                logger.error("The factory %s (%s) yielded twice", name_of(provider.factory), provider.place)  # noqa: TRY400
+                logger.error("The factory %s (%s) yielded twice", name_of(provider.factory), provider.place)
             except Exception as failure:
                 if failure is not error:
                     logger.exception("Cleaning up %s (%s) failed", name_of(_shown(provider.key)), provider.place)
@@ -432,8 +462,6 @@ class ServiceScope:
     async def _of_app(self, provider: Provider) -> Any:
         scope = self._services._app_scope
         made = scope.made
-        if provider.factory is None:
-            return made.setdefault(provider.key, provider.value)
         if provider.key in made:
             return made[provider.key]
         if provider.lock is None:
@@ -445,16 +473,15 @@ class ServiceScope:
 
     async def _make(self, provider: Provider) -> Any:
         bind = provider.bind
-        if bind is None:
-            return provider.value
+        assert bind is not None  # noqa: S101 - it was wired when it was looked up
         made: Any = bind(self.unit, self)
-        if provider.binds_async or made.__class__ is CoroutineType:
+        if provider.binds_async:
             made = await made
         if provider.style == "async generator":
             made = await self._enter_async(provider, made)
         elif provider.style == "generator":
             made = self._enter(provider, made, threaded=False)
-        elif made.__class__ is CoroutineType or (provider.style == "sync" and inspect.isawaitable(made) and _lazily(made)):
+        elif made.__class__ is CoroutineType:
             made = await made
         if provider.cached:
             self.made[provider.key] = made
@@ -466,8 +493,11 @@ class ServiceScope:
         if provider.style == "generator":
             made = self._enter(provider, made, threaded=find_servant() is not None)
         elif made.__class__ is CoroutineType:
-            made.close()
-            raise _hidden_coroutine(provider)
+            servant = find_servant()
+            if servant is None:
+                made.close()
+                raise _hidden_coroutine(provider)
+            made = servant.wait(made)
         if provider.cached:
             self.made[provider.key] = made
         return made
@@ -530,11 +560,6 @@ async def _finish_async(generator: Any, error: BaseException | None) -> None:
     raise _YieldedTwice
 
 
-def _lazily(made: Awaitable[Any]) -> bool:
-    """Return whether an awaitable is a call that waits to be awaited, not a service that can be (a task, a query)."""
-    return inspect.iscoroutine(made)
-
-
 def _shown(key: Any) -> Any:
     return key.function if isinstance(key, Uncached) else key
 
@@ -543,7 +568,7 @@ def _unusable(key: Any, why: str, fix: str) -> ConfigurationError:
     return ConfigurationError(
         f"`provide({name_of(key)})` cannot work: {why}.",
         why="A service is made by a function, a class or a generator, or is a value.",
-        fix=f"Write:  app.{fix}",
+        fix=f"Write:  {fix}",
         code="DJN-214",
     )
 

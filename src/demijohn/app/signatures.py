@@ -10,7 +10,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from demijohn._lib.sentinels import MISSING
 from demijohn._lib.source import place_of
-from demijohn.app.parameters import Marker, Parameter
+from demijohn.app.parameters import HandlerParameter, Marker
 from demijohn.errors import ConfigurationError
 
 __all__ = [
@@ -55,11 +55,11 @@ def is_async(function: Callable[..., Any]) -> bool:
         function = function.func
     if inspect.iscoroutinefunction(function):
         return True
-    call = getattr(type(function), "__call__", None)
+    call = getattr(type(function), "__call__", None)  # noqa: B004 - it is looked at, not asked for
     return not inspect.isroutine(function) and not isinstance(function, type) and inspect.iscoroutinefunction(call)
 
 
-def read_parameters(function: Callable[..., Any]) -> list[Parameter]:
+def read_parameters(function: Callable[..., Any]) -> list[HandlerParameter]:
     """Return the parameters of a function.
 
     Raises:
@@ -88,13 +88,16 @@ def read_parameters(function: Callable[..., Any]) -> list[Parameter]:
 
 def make_parameter(
     name: str, annotation: Any, default: Any, kind: inspect._ParameterKind, function: Callable[..., Any]
-) -> Parameter:
+) -> HandlerParameter:
     """Take an annotation apart (Any: annotations and defaults are of many types)."""
-    tp, metadata = annotation, ()
+    tp = annotation
+    metadata: tuple[Any, ...] = ()
     while hasattr(tp, "__metadata__"):
         metadata = (*tp.__metadata__, *metadata)
         tp = get_args(tp)[0]
-    parameter = Parameter(name, annotation, type=tp, metadata=metadata, default=default, kind=kind, function=function)
+    parameter = HandlerParameter(
+        name, annotation, type=tp, metadata=metadata, default=default, kind=kind, function=function
+    )
     markers = [item for item in metadata if isinstance(item, Marker)]
     markers += [item() for item in metadata if isinstance(item, type) and issubclass(item, Marker)]
     if isinstance(default, Marker):

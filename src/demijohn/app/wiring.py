@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from demijohn._lib.concurrency import Pool
+from demijohn._lib.sentinels import MISSING
 from demijohn._lib.source import caller
 from demijohn.app.assets import Assets, Fallback, find_assets
+from demijohn.app.binders import Binders
 from demijohn.app.checks import Checks
 from demijohn.app.defaults import BATTERIES, default_battery
 from demijohn.app.encoding import Encoder
@@ -37,7 +39,8 @@ class Wiring(Scaffold):
         self.settings = settings
         self.router = Router(slash=slash)
         self.encoder = Encoder()
-        self.services = Services()
+        self.binders = Binders()
+        self.services = Services(self.binders)
         self.lifespan = Lifespan()
         self.checks = Checks()
         self.commands = Commands()
@@ -102,23 +105,36 @@ class Wiring(Scaffold):
 
     def provide(
         self,
-        service: type[T],
+        service: type[T] | Callable[..., Any],
         factory: Callable[..., Any] | None = None,
         *,
         scope: Literal["request", "app"] = "request",
+        value: Any = MISSING,
     ) -> None:
-        """Let handlers, commands and tests ask for `service` by annotation.
+        """Let handlers, commands, tasks and tests ask for `service` by annotation.
 
         The factory may be sync or async, or a generator whose part behind `yield` cleans up; its own parameters are
-        bound as a
-        handler's are. An app-scoped service is made once.
+        bound as a handler's are. An app-scoped service is made once; a `value` is there already (Any: it is of the
+        type asked for). A function alone stands for the type that it says it returns.
+
+        Raises:
+            ConfigurationError: DJN-214, it cannot be made this way.
         """
-        self.services.provide(service, factory, scope=scope)
+        self.services.provide(service, factory, scope=scope, value=value)
 
     @contextmanager
-    def override(self, service: type[T], factory: Callable[..., Any]) -> Iterator[None]:
-        """Put another factory in a service's place for a `with` block, as tests do."""
-        with self.services.override(service, factory):
+    def override(
+        self,
+        service: type[T] | Callable[..., Any],
+        factory: Callable[..., Any] | None = None,
+        *,
+        value: Any = MISSING,
+    ) -> Iterator[None]:
+        """Put another factory or value in a service's place for a `with` block, as tests do.
+
+        The function of a `Depends` can be overridden too (Any: the value is of the service's type).
+        """
+        with self.services.override(service, factory, value=value):
             yield
 
     def static_url(self, name: str, *, namespace: str = "") -> str:
@@ -200,14 +216,7 @@ class Wiring(Scaffold):
 
     def scope_of(self, unit: Any) -> ServiceScope:
         """Return the services of a request or unit, opened at first use (Any: either)."""
-        scope: ServiceScope | None = unit.services
-        if scope is None:
-            scope = unit.services = self.services.open(unit)
-            endings = unit.ending
-            if endings is None:
-                endings = unit.ending = []
-            endings.append(scope.close)
-        return scope
+        return self.services.scope_of(unit)
 
     def _install_pending(self, *, final: bool = False) -> None:
         progress = True

@@ -23,15 +23,12 @@ from demijohn.schema.field import Field
 from demijohn.schema.formats import register_format
 from demijohn.schema.messages import MESSAGES, field_error, set_translator
 from demijohn.schema.reading import field_of, fields_of, has_fields, register_reader
-from demijohn.schema.shapes import ScalarShape, Shape
 
 __all__ = [
     "MESSAGES",
     "Field",
     "FieldError",
     "NotEncodable",
-    "ScalarShape",
-    "Shape",
     "convert",
     "converter",
     "field_error",

@@ -30,7 +30,7 @@ def _cached_shape(tp: Any) -> Shape:
 
 
 def shape_of(tp: Any) -> Shape:
-    """Return the shape of a type; the most recent ones are kept (Any: annotations are of many types)."""
+    """Return the shape of a type; recent ones are kept (Any: annotations vary)."""
     try:
         return _cached_shape(tp)
     except TypeError as error:
@@ -329,13 +329,9 @@ def convert(value: object, tp: Any, *, text: bool = False, place: Place = ()) ->
 
 
 @overload
-def converter(
-    tp: type[T], *, text: bool = False, form: bool = False, place: Place = ()
-) -> Callable[[object], T]: ...
+def converter(tp: type[T], *, text: bool = False, form: bool = False, place: Place = ()) -> Callable[[object], T]: ...
 @overload
-def converter(
-    tp: Any, *, text: bool = False, form: bool = False, place: Place = ()
-) -> Callable[[object], Any]: ...
+def converter(tp: Any, *, text: bool = False, form: bool = False, place: Place = ()) -> Callable[[object], Any]: ...
 def converter(tp: Any, *, text: bool = False, form: bool = False, place: Place = ()) -> Callable[[object], Any]:
     """Return `convert` for one type, prepared once.
 
