@@ -78,6 +78,9 @@ def encode_value(value: str, /, name: str = "") -> bytes:
         ) from None
 
 
+_new = object.__new__
+
+
 def encode_lines(headers: HeadersLike) -> Raw:
     """Return headers given as a mapping or as pairs as lines for the wire."""
     # pyright takes a mapping for an iterable of pairs too
@@ -112,7 +115,7 @@ class Headers(Mapping[str, str]):
 
         The list is kept, not copied.
         """
-        self = cls.__new__(cls)
+        self = _new(cls)
         self.raw = raw
         self._index = None
         return self
@@ -130,13 +133,10 @@ class Headers(Mapping[str, str]):
         return index
 
     def __getitem__(self, name: str, /) -> str:
-        index = self._index
-        if index is None:
-            index = self._by_name()
-        try:
-            return index[name.lower().encode("latin-1")].decode("latin-1")
-        except (KeyError, UnicodeEncodeError):
-            raise KeyError(name) from None
+        value = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
 
     @overload
     def get(self, name: str, /) -> str | None: ...
