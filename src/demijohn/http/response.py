@@ -447,7 +447,7 @@ class JSONResponse(Response):
             check_status(status)
         self.status = status
         self.body = to_json(content)
-        self.content_type = content_type
+        self.content_type = content_type if content_type == "application/json" else check_content_type(content_type)
         self._headers = None
         self.background = None
         if headers is not None:
