@@ -8,13 +8,16 @@ from demijohn._lib.source import told_from
 from demijohn.app.assets import Assets
 from demijohn.app.calls import make_call
 from demijohn.app.dispatch import Call, Runner, Surroundings, compile_runner
-from demijohn.app.failures import Failures
+from demijohn.app.failures import Failures, problem_response
 from demijohn.app.mounting import is_asgi, mounted_call, mounted_scope
 from demijohn.app.scaffold import Mount, Record, Scaffold
-from demijohn.app.sockets import SocketRunner, compile_socket_runner
+from demijohn.app.sockets import SocketRunner, check_handshake, compile_socket_runner, socket_guards
 from demijohn.app.views import View, view_function
 from demijohn.app.wiring import Wiring
+from demijohn.errors import HTTPError
 from demijohn.http import Request, Response, WebSocket
+from demijohn.middleware import marks_of
+from demijohn.middleware.marks import Marks
 from demijohn.routing import WEBSOCKET, Converter, Parameter, Route, Router
 
 __all__ = ["Builder"]
@@ -134,6 +137,7 @@ class Builder:
             route=route,
             methods=methods,
             status=status,
+            marks=marks_of(record.endpoint, function) if function is not record.endpoint else marks_of(function),
             label=f"{method} {route.pattern}",
             signals=app._signals,
         )
@@ -166,9 +170,9 @@ class Builder:
             methods=frozenset({WEBSOCKET}),
             services=self.app.services,
         )
-        return compile_socket_runner(call, place.surroundings, route=route)
+        return compile_socket_runner(call, place.surroundings, route=route, marks=marks_of(record.endpoint))
 
-    def _mount_sockets(self, mount: Mount, place: _Place, prefix: str, pattern: str) -> None:
+    def _mount_sockets(self, mount: Mount, place: _Place, around: Surroundings, prefix: str, pattern: str) -> None:
         with told_from(mount.place):
             route = Route(
                 pattern,
@@ -178,7 +182,14 @@ class Builder:
                 host=mount.host or place.host or None,
             )
 
+        guards = socket_guards(around.guards)
+
         async def run(socket: WebSocket) -> None:
+            try:
+                await check_handshake(socket, guards)
+            except HTTPError as error:
+                await socket.deny(problem_response(error, socket))
+                return
             await mount.app(mounted_scope(socket, prefix, "websocket"), socket._receive, socket._send)
 
         route.set_target(run)
@@ -190,6 +201,9 @@ class Builder:
         call = mounted_call(mount.app, prefix, app.pool)
         around = Surroundings(encoder=app.encoder, failures=app.failures, pool=app.pool)
         around.guards = [guard for guard in app.guards if mount.defaults or getattr(guard, "for_mounts", False)]
+        marks = Marks()
+        if not mount.defaults:
+            marks.hooks.append(app.protect().bare)
         for pattern in dict.fromkeys((prefix or "/", f"{prefix}/", f"{prefix}/{{mounted_path:path}}")):
             with told_from(mount.place):
                 route = Route(
@@ -199,8 +213,10 @@ class Builder:
                     name=f"mount:{pattern}",
                     host=mount.host or place.host or None,
                 )
-            run = compile_runner(call, around, route=route, methods=frozenset({"GET", "POST"}), label=f"mount {prefix}")
+            run = compile_runner(
+                call, around, route=route, methods=frozenset({"GET", "POST"}), marks=marks, label=f"mount {prefix}"
+            )
             route.set_target(run)
             app.router.add(route)
             if is_asgi(mount.app):
-                self._mount_sockets(mount, place, prefix, pattern)
+                self._mount_sockets(mount, place, around, prefix, pattern)

@@ -19,7 +19,8 @@ from demijohn.app.registries import BeforeSend, Driver
 from demijohn.app.scaffold import Hook
 from demijohn.errors import ServiceUnavailable
 from demijohn.http import Request, Response
-from demijohn.middleware import Guard
+from demijohn.middleware import Guard, guards_for
+from demijohn.middleware.marks import Marks, ResponseHook
 
 __all__ = ["Call", "Runner", "Surroundings", "compile_runner", "end_unit", "run_call"]
 
@@ -116,18 +117,24 @@ def compile_runner(
     status: int | None = None,
     label: str = "route",
     signals: Any = None,
+    marks: Marks | None = None,
 ) -> Runner:
     """Write and compile the runner of one route (Any: routing's `Route`, and the app's signals)."""
     source = _Source()
+    hooks = marks.hooks if marks is not None else []
+    middleware = [*around.around, *(marks.middleware if marks is not None else ())]
     source.names.update(
         set_running=running.set, route=route, encode=around.encoder.encode, Response=Response, TEXT=TEXT, HTML=HTML
     )
-    guards = [guard for guard in around.guards if guard.applies(methods)]
+    guards = guards_for(methods, around.guards, marks=marks)
+    # Middleware sees what the guards refuse, but for hosts that are not ours.
+    inner = [guard for guard in guards if middleware and not getattr(guard, "early", False)]
     source.names["fail"] = partial(_fail, around=around, signals=signals)
     source.names["end"] = partial(end_unit, around.torn_down)
 
-    if around.around:
-        source.names["chain"] = _chain(around.around, _compile_answer(call, around, status, label))
+    if middleware:
+        answer = _compile_answer(call, around, status, label, guards=inner, hooks=hooks)
+        source.names["chain"] = _chain(middleware, answer)
     source.write("async def run(request, send):")
     source.depth = 1
     source.write("set_running(request)", "request.route = route")
@@ -140,17 +147,17 @@ def compile_runner(
     source.depth = 2
     source.write("try:")
     source.depth = 3
-    for guard in guards:
-        name = source.name("guard", guard)
-        source.write(f"refusal = {name}(request)", "if refusal is not None: await refusal")
-    if around.around:
+    _write_guards(source, [guard for guard in guards if guard not in inner])
+    if middleware:
         source.write("response = await chain(request)")
     else:
         _write_handling(source, call, around, status)
+        _write_marks(source, hooks)
     _write_except(source, around)
-    if not around.around:
+    if not middleware:
         _write_after(source, around)
     _write_before_send(source, around)
+    source.write("if request._exchange is not None: request._exchange.finish(response)")
     source.write("done = send(response)", "if done is not None: await done")
     if signals is not None:
         source.write("signals.request_finished.send(request.app, request=request, response=response)")
@@ -176,7 +183,26 @@ def _driven(driver: Driver, run: Runner) -> Runner:
     return driven
 
 
-def _compile_answer(call: Call, around: Surroundings, status: int | None, label: str) -> Next:
+def _write_guards(source: _Source, guards: Sequence[Guard]) -> None:
+    for guard in guards:
+        name = source.name("guard", guard)
+        source.write(f"refusal = {name}(request)", "if refusal is not None: await refusal")
+
+
+def _write_marks(source: _Source, hooks: Sequence[ResponseHook]) -> None:
+    for hook in hooks:
+        source.write(f"{source.name('mark', hook)}(request, response)")
+
+
+def _compile_answer(
+    call: Call,
+    around: Surroundings,
+    status: int | None,
+    label: str,
+    *,
+    guards: Sequence[Guard],
+    hooks: Sequence[ResponseHook],
+) -> Next:
     source = _Source()
     source.names.update(encode=around.encoder.encode, Response=Response, TEXT=TEXT, HTML=HTML)
     source.names["fail"] = partial(_fail, around=around, signals=None)
@@ -184,7 +210,9 @@ def _compile_answer(call: Call, around: Surroundings, status: int | None, label:
     source.depth = 1
     source.write("try:")
     source.depth = 2
+    _write_guards(source, guards)
     _write_handling(source, call, around, status)
+    _write_marks(source, hooks)
     _write_except(source, around, keep_error=False)
     source.depth = 1
     _write_after(source, around)

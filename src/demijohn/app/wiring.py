@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from demijohn._lib.concurrency import Pool
+from demijohn._lib.keys import KeyRing
 from demijohn._lib.sentinels import MISSING
 from demijohn._lib.source import caller
 from demijohn.app.assets import Assets, Fallback, find_assets
@@ -14,6 +15,7 @@ from demijohn.app.checks import Checks
 from demijohn.app.defaults import BATTERIES, default_battery
 from demijohn.app.encoding import Encoder
 from demijohn.app.lifespan import Lifespan
+from demijohn.app.protection import Protection, deploy_checks, keys_of
 from demijohn.app.registries import BeforeSend, Commands, Driver, Named, TemplateRegistry
 from demijohn.app.scaffold import Scaffold
 from demijohn.app.services import Services, ServiceScope
@@ -21,9 +23,9 @@ from demijohn.app.settings import Settings
 from demijohn.app.signals import Signals
 from demijohn.errors import ConfigurationError
 from demijohn.http import Request, Response, WebSocket
-from demijohn.middleware import Guard
+from demijohn.middleware import CSRFGuard, Guard, Security, SecurityHeaders, TrustedProxies
 from demijohn.routing import ConverterResolver, Router, SlashPolicy
-from demijohn.types import Battery
+from demijohn.types import Battery, RateLimitStore
 
 __all__ = ["Wiring"]
 
@@ -43,6 +45,7 @@ class Wiring(Scaffold):
         self.services = Services(self.binders)
         self.lifespan = Lifespan()
         self.checks = Checks()
+        self.checks.add(deploy_checks, deploy=True)
         self.commands = Commands()
         self.templates = TemplateRegistry()
         self.batteries: Named[Battery] = Named("battery")
@@ -52,6 +55,8 @@ class Wiring(Scaffold):
         self.test_helpers: Named[Callable[..., Any]] = Named("test helper")
         self.current_names: Named[Callable[[Any], Any]] = Named("name of `current`")
         self.shell_names: Named[Callable[[], dict[str, Any]]] = Named("shell name")
+        self.security = Security()
+        self.rate_limits: RateLimitStore | None = None
         self.guards: list[Guard] = []
         self.converter_resolvers: list[ConverterResolver] = []
         self.before_send: list[BeforeSend] = []
@@ -66,6 +71,8 @@ class Wiring(Scaffold):
 
         self._pending: list[Battery] = []
         self._signals: Signals | None = None
+        self._protection: Protection | None = None
+        self._keys: KeyRing | None = None
         self._frozen_at = ""
 
     # -- what is added ------------------------------------------------------------------------------------------------
@@ -205,6 +212,41 @@ class Wiring(Scaffold):
             return function
 
         return register
+
+    # -- protection ---------------------------------------------------------------------------------------------------
+
+    @property
+    def keys(self) -> KeyRing:
+        """The keys that the secret of the app gives, one for each purpose.
+
+        Raises:
+            ConfigurationError: There is no secret in production, or a weak one.
+        """
+        if self._keys is None:
+            self._keys = keys_of(self)
+        return self._keys
+
+    @property
+    def csrf(self) -> CSRFGuard | None:
+        """The guard against forged requests, or `None` where it is off."""
+        return None if self._protection is None else self._protection.csrf
+
+    @property
+    def security_headers(self) -> SecurityHeaders:
+        """The security headers of every response."""
+        return self.security.headers if self._protection is None else self._protection.headers
+
+    @property
+    def proxies(self) -> TrustedProxies | None:
+        """The proxies whose word is taken for scheme, host and client."""
+        return None if self._protection is None else self._protection.proxies
+
+    def protect(self) -> Protection:
+        """Put the safe defaults into the registries, once."""
+        if self._protection is None:
+            self._protection = Protection(self)
+            self._protection.install(self)
+        return self._protection
 
     # -- names ----------------------------------------------------------------------------------------------------
 
