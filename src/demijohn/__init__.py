@@ -19,6 +19,7 @@ from demijohn.app import (
     after_response,
     after_this_request,
     current,
+    flash,
     url_for,
     wait,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "after_response",
     "after_this_request",
     "current",
+    "flash",
     "path",
     "redirect",
     "url_for",

@@ -5,7 +5,9 @@ from demijohn.app.binders import Binder, Binders
 from demijohn.app.checks import CheckMessage, Checks
 from demijohn.app.context import Current, Unit, current, wait
 from demijohn.app.encoding import Encoder, WrongReturn
-from demijohn.app.page import Page
+from demijohn.app.formats import Format, Formats, is_partial
+from demijohn.app.messages import flash, get_flashed_messages
+from demijohn.app.page import Htmx, Page
 from demijohn.app.parameters import (
     Body,
     Cookie,
@@ -44,8 +46,11 @@ __all__ = [
     "Fields",
     "File",
     "Form",
+    "Format",
+    "Formats",
     "HandlerParameter",
     "Header",
+    "Htmx",
     "Input",
     "Marker",
     "Page",
@@ -63,6 +68,9 @@ __all__ = [
     "after_response",
     "after_this_request",
     "current",
+    "flash",
+    "get_flashed_messages",
+    "is_partial",
     "url_for",
     "wait",
 ]

@@ -8,6 +8,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
+from types import CoroutineType
 from typing import Any, TypeAlias
 
 from demijohn._lib.concurrency import Pool, run_in_thread
@@ -15,6 +16,7 @@ from demijohn.app.binding import Plan
 from demijohn.app.context import running
 from demijohn.app.encoding import HTML, TEXT, Encoder
 from demijohn.app.failures import Failures, respond_to
+from demijohn.app.formats import Answers
 from demijohn.app.registries import BeforeSend, Driver
 from demijohn.app.scaffold import Hook
 from demijohn.errors import ServiceUnavailable
@@ -28,6 +30,9 @@ Runner: TypeAlias = Callable[[Request, Callable[[Response], Awaitable[None] | No
 Next: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 logger = logging.getLogger("demijohn.app")
+
+PENDING = "if response.__class__ is Coroutine: response = await response"
+"""A page whose values have to be awaited is encoded by a coroutine; everything else is a response at once."""
 
 
 class Call:
@@ -118,14 +123,13 @@ def compile_runner(
     label: str = "route",
     signals: Any = None,
     marks: Marks | None = None,
+    answers: Answers | None = None,
 ) -> Runner:
     """Write and compile the runner of one route (Any: routing's `Route`, and the app's signals)."""
     source = _Source()
     hooks = marks.hooks if marks is not None else []
     middleware = [*around.around, *(marks.middleware if marks is not None else ())]
-    source.names.update(
-        set_running=running.set, route=route, encode=around.encoder.encode, Response=Response, TEXT=TEXT, HTML=HTML
-    )
+    source.names.update(set_running=running.set, route=route, **_encoding(around, answers))
     guards = guards_for(methods, around.guards, marks=marks)
     # Middleware sees what the guards refuse, but for hosts that are not ours.
     inner = [guard for guard in guards if middleware and not getattr(guard, "early", False)]
@@ -133,7 +137,7 @@ def compile_runner(
     source.names["end"] = partial(end_unit, around.torn_down)
 
     if middleware:
-        answer = _compile_answer(call, around, status, label, guards=inner, hooks=hooks)
+        answer = _compile_answer(call, around, status, label, guards=inner, hooks=hooks, answers=answers)
         source.names["chain"] = _chain(middleware, answer)
     source.write("async def run(request, send):")
     source.depth = 1
@@ -151,7 +155,7 @@ def compile_runner(
     if middleware:
         source.write("response = await chain(request)")
     else:
-        _write_handling(source, call, around, status)
+        _write_handling(source, call, around, status, answers=answers)
         _write_marks(source, hooks)
     _write_except(source, around)
     if not middleware:
@@ -183,6 +187,11 @@ def _driven(driver: Driver, run: Runner) -> Runner:
     return driven
 
 
+def _encoding(around: Surroundings, answers: Answers | None) -> dict[str, Any]:
+    encode = around.encoder.encode if answers is None else answers.encode
+    return {"encode": encode, "Response": Response, "Coroutine": CoroutineType, "TEXT": TEXT, "HTML": HTML}
+
+
 def _write_guards(source: _Source, guards: Sequence[Guard]) -> None:
     for guard in guards:
         name = source.name("guard", guard)
@@ -202,16 +211,17 @@ def _compile_answer(
     *,
     guards: Sequence[Guard],
     hooks: Sequence[ResponseHook],
+    answers: Answers | None,
 ) -> Next:
     source = _Source()
-    source.names.update(encode=around.encoder.encode, Response=Response, TEXT=TEXT, HTML=HTML)
+    source.names.update(_encoding(around, answers))
     source.names["fail"] = partial(_fail, around=around, signals=None)
     source.write("async def answer(request):")
     source.depth = 1
     source.write("try:")
     source.depth = 2
     _write_guards(source, guards)
-    _write_handling(source, call, around, status)
+    _write_handling(source, call, around, status, answers=answers)
     _write_marks(source, hooks)
     _write_except(source, around, keep_error=False)
     source.depth = 1
@@ -231,8 +241,13 @@ def _write_except(source: _Source, around: Surroundings, *, keep_error: bool = T
         source.write("except BaseException as caught:", "    response = await fail(request, caught)")
 
 
-def _write_handling(source: _Source, call: Call, around: Surroundings, status: int | None) -> None:
+def _write_handling(
+    source: _Source, call: Call, around: Surroundings, status: int | None, *, answers: Answers | None
+) -> None:
     """Write from the first hook to the encoded response. The last sync hooks share the handler's hop."""
+    if answers is not None:
+        source.names["negotiate"] = answers.check
+        source.write("negotiate(request)")
     before = list(around.before)
     shared: list[Hook] = []
     threaded = not call.is_async and not call.inline
@@ -269,18 +284,22 @@ def _write_handling(source: _Source, call: Call, around: Surroundings, status: i
         source.write(
             "if result is None:", "    response = Response(b'', 204)", "else:", "    response = encode(result, request)"
         )
+        source.write(PENDING)
     elif status is not None:
-        source.write("response = encode(result, request)")
+        source.write("response = encode(result, request)", PENDING)
         source.write(
             "if response.status == 200 and response is not result and result.__class__ is not tuple:",
             f"    response.status = {int(status)}",
         )
+    elif answers is not None:
+        source.write("response = encode(result, request)", PENDING)
     else:
         source.write(
             "if result.__class__ is str:",
             "    response = Response(result.encode(), content_type=TEXT)",
             "else:",
             "    response = encode(result, request)",
+            f"    {PENDING}",
         )
 
 
@@ -341,7 +360,8 @@ def _write_after(source: _Source, around: Surroundings) -> None:
             source.names["in_thread"] = partial(_in_thread, around.pool, around.drivers)
             source.write(f"changed = await in_thread({', '.join(filter(None, (name, arguments)))})")
         source.write(
-            "if changed is not None: response = changed if isinstance(changed, Response) else encode(changed, request)"
+            "if changed is not None: response = changed if isinstance(changed, Response) else encode(changed, request)",
+            PENDING,
         )
     source.depth -= 1
     source.write("except BaseException as caught:", "    response = await fail(request, caught)")
@@ -402,7 +422,7 @@ async def _after_this(request: Request, response: Response, *, around: Surroundi
         if inspect.isawaitable(changed):
             changed = await changed
         if changed is not None:
-            response = around.encoder.encode(changed, request)
+            response = await around.encoder.complete(changed, request)
     return response
 
 
@@ -450,7 +470,7 @@ def _chain(around: Sequence[Callable[..., Any]], answer: Next) -> Next:
 async def _step(middleware: Callable[..., Any], following: Next, request: Request) -> Response:
     response = await middleware(request, following)
     if not isinstance(response, Response):
-        return request.app.encoder.encode(response, request)  # type: ignore[no-any-return]
+        return await request.app.encoder.complete(response, request)  # type: ignore[no-any-return]
     return response
 
 

@@ -14,6 +14,7 @@ from demijohn.app.binders import Binders
 from demijohn.app.checks import Checks
 from demijohn.app.defaults import BATTERIES, default_battery
 from demijohn.app.encoding import Encoder
+from demijohn.app.formats import Formats
 from demijohn.app.lifespan import Lifespan
 from demijohn.app.protection import Protection, deploy_checks, keys_of
 from demijohn.app.registries import BeforeSend, Commands, Driver, Named, TemplateRegistry
@@ -43,6 +44,8 @@ class Wiring(Scaffold):
         self.encoder = Encoder()
         self.binders = Binders()
         self.services = Services(self.binders)
+        self.formats = Formats()
+        self.services = Services()
         self.lifespan = Lifespan()
         self.checks = Checks()
         self.checks.add(deploy_checks, deploy=True)
