@@ -114,7 +114,7 @@ HTML = Format("html", ["text/html", "application/xhtml+xml"], encode=_to_html)
 
 
 class Formats:
-    """The formats of an app: `html`, `json`, `xml`, `csv`, `yaml` and `msgpack`, and those that it adds."""
+    """The formats of an app: html, json, xml, csv, yaml, msgpack and its own."""
 
     def __init__(self) -> None:
         self._formats: dict[str, Format] = {}
@@ -184,12 +184,14 @@ class Formats:
         return Offer(formats)
 
     def readable(self, names: Iterable[str] | None = None) -> list[Format]:
-        """Return the formats that a body may have: those of the names, or all that can be read."""
+        """Return the formats that a body may have, of these names or of all."""
         formats = self._formats.values() if names is None else [self.get(name) for name in names]
         return [known for known in formats if known.make_decoder is not None]
 
     def body_reader(self, tp: Any, *, names: Iterable[str] | None = None) -> Callable[[Request, bytes], Any]:
-        """Return what reads a body into a type, by its `Content-Type`; JSON where none is said (Any: of that type).
+        """Return what reads a body into a type, by `Content-Type` (Any: of that type).
+
+        JSON where none is said.
 
         The reader raises `UnsupportedMediaType` with the types that are read, `MalformedBody` and `ValidationFailed`.
         """
@@ -334,7 +336,9 @@ def _written(known: Format, value: Any) -> Response:
 
 
 def is_partial(request: Request) -> bool:
-    """Whether htmx asks for a part of a page: not a boosted link, and not the whole page for its history.
+    """Whether htmx asks for a part of a page.
+
+    A boosted link is none, nor is the page that its history restores.
 
     htmx 4 says so by `HX-Request-Type`; htmx 2 by what else it sends.
     """

@@ -34,7 +34,9 @@ class HtmxFields(TypedDict, total=False):
 
 
 class Htmx(Mapping[str, str]):
-    """The response headers for htmx that some fields mean; give it to any response as its headers.
+    """The response headers of htmx that some fields mean.
+
+    Give it to any response as its headers.
 
     Example:
         >>> dict(Htmx(trigger={"saved": {"id": 3}}, push_url=False))
@@ -146,7 +148,7 @@ class Page:
         return any(hasattr(value.__class__, "__await__") for value in self.context.values())
 
     async def settle(self) -> None:
-        """Await the values that have to be, one after the other: they share one unit of work."""
+        """Await the values that have to be, in turn: they share one unit of work."""
         for name, value in self.context.items():
             if hasattr(value.__class__, "__await__"):
                 self.context[name] = await value
