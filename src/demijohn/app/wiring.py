@@ -45,7 +45,6 @@ class Wiring(Scaffold):
         self.binders = Binders()
         self.services = Services(self.binders)
         self.formats = Formats()
-        self.services = Services()
         self.lifespan = Lifespan()
         self.checks = Checks()
         self.checks.add(deploy_checks, deploy=True)
