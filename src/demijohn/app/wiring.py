@@ -146,6 +146,16 @@ class Wiring(Scaffold):
         with self.services.override(service, factory, value=value):
             yield
 
+    @contextmanager
+    def override_settings(self, **changes: Any) -> Iterator[None]:
+        """Put other settings in place for a `with` block, as tests do (Any: values of the fields)."""
+        before = self.settings
+        self.settings = before.replace(**changes)
+        try:
+            yield
+        finally:
+            self.settings = before
+
     def static_url(self, name: str, *, namespace: str = "") -> str:
         """Return the hashed URL of a static file: of a blueprint, or of the app.
 

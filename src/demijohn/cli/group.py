@@ -17,6 +17,7 @@ OWN: dict[str, tuple[str, str]] = {
     "serve": ("serving", "Serve the app in production."),
     "routes": ("routes", "List the routes."),
     "shell": ("shell", "Open a Python prompt with the app loaded and `await`."),
+    "settings": ("showing", "Show each setting and where it comes from."),
     "check": ("checking", "Look for mistakes in the wiring."),
     "test": ("testing", "Run the tests of the project with pytest."),
     "explain": ("explaining", "Print the page of an error code."),
@@ -115,6 +116,10 @@ def _load(module: str, command: str) -> click.Command:
         from demijohn.cli import prompt
 
         return prompt.shell
+    if module == "showing":
+        from demijohn.cli import showing
+
+        return showing.settings
     if module == "checking":
         from demijohn.cli import checking
 
