@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 ROOT = Path(__file__).parents[2]
 ASGI = {
@@ -87,7 +88,7 @@ def check_http(base: str) -> None:
 def test_asgi(base: str) -> None:
     """Requests, bodies, streams, tasks and WebSockets behave alike under every server."""
     check_http(base)
-    with connect(base.replace("http", "ws") + "/echo") as socket:
+    with connect(base.replace("http", "ws") + "/echo", origin=Origin(base)) as socket:
         socket.send("hello")
         assert socket.recv(timeout=5) == "HELLO"
 
