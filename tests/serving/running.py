@@ -186,6 +186,9 @@ class Running:
     def connect(self, timeout: float = 5.0) -> "Client":
         return Client(socket.create_connection(("127.0.0.1", self.port), timeout))
 
+    def connect_to(self, port: int) -> "Client":
+        return Client(socket.create_connection(("127.0.0.1", port), 5))
+
     def ask(self, data: bytes) -> bytes:
         """Send bytes on a new connection and return all that comes until it is closed."""
         with self.connect() as client:

@@ -81,6 +81,7 @@ class IncomingBody:
         if data:
             self.received += len(data)
             if self._limit is not None and self.received > self._limit:
+                self.is_complete = False
                 self.fail(ContentTooLarge(f"The body is over {self._limit} bytes."))
                 return b""
             self._chunks.append(data)

@@ -1,0 +1,80 @@
+"""WebSockets: from the upgrade to uvicorn's protocol, behind proxies and root paths too."""
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from demijohn.serving import Capacity, Proxies
+from tests.serving.running import Running, get, running
+
+
+def test_messages_go_both_ways(any_server: Running) -> None:
+    """A WebSocket is opened, echoes, and closes; the server serves HTTP beside it."""
+    with connect(f"ws://127.0.0.1:{any_server.port}/chat?room=1") as socket:
+        for word in ("one", "two", "x" * 100_000):
+            socket.send(word)
+            assert socket.recv() == word.upper()
+        assert any_server.ask(get(extra="Connection: close\r\n")).endswith(b"Hello, World!")
+    assert "socket /chat 127.0.0.1 ws" in any_server.app.events
+
+
+def test_frames_behind_the_handshake_are_not_lost(any_server: Running) -> None:
+    """What a client sends together with its handshake is read by the WebSocket."""
+    handshake = (
+        b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    masked = b"\x81\x82\x00\x00\x00\x00hi"
+    with any_server.connect() as client:
+        client.send(handshake + masked)
+        head = client.until(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 ")
+        assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
+        assert client.until(b"HI") == b"\x81\x02HI"
+
+
+def test_a_bad_handshake_is_refused(any_server: Running) -> None:
+    """A handshake without its key is a client error, and no connection is left over."""
+    data = any_server.ask(b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+    assert data.startswith(b"HTTP/1.1 4")
+
+
+def test_an_upgrade_that_is_no_get_is_a_plain_request(any_server: Running) -> None:
+    """Only GET can become a WebSocket."""
+    with any_server.connect() as client:
+        client.send(
+            b"POST /echo HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Content-Length: 2\r\n\r\nhi"
+        )
+        assert client.response()[2] == b"hi"
+
+
+def test_root_path_and_proxy_reach_the_scope() -> None:
+    """The app sees the client and scheme that the trusted proxy tells, and its path once below the root."""
+    proxies = Proxies(trusted=("127.0.0.1",))
+    headers = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
+    with running(root_path="/shop", proxies=proxies) as server:
+        for path in ("/shop/ws", "/ws"):
+            with connect(f"ws://127.0.0.1:{server.port}{path}", additional_headers=headers) as socket:
+                socket.send("x")
+                assert socket.recv() == "X"
+        events = [event for event in server.app.events if event.startswith("socket /")]
+        assert events == ["socket /shop/ws 203.0.113.7 wss"] * 2
+
+
+def test_a_message_over_the_limit_closes_the_socket() -> None:
+    """A message that is too large ends the WebSocket with 1009."""
+    with running(capacity=Capacity(message_size=1000)) as server:
+        with connect(f"ws://127.0.0.1:{server.port}/ws") as socket:
+            socket.send("x" * 2000)
+            with pytest.raises(ConnectionClosed) as closed:
+                socket.recv(timeout=5)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1009
+
+
+def test_sockets_count_as_connections() -> None:
+    """Open WebSockets take the room of connections."""
+    with running(capacity=Capacity(connections=1)) as server:
+        with connect(f"ws://127.0.0.1:{server.port}/ws"):
+            assert server.ask(b"").startswith(b"HTTP/1.1 503 ")
