@@ -16,6 +16,7 @@ from demijohn.http import (
     Headers,
     Request,
     Response,
+    StreamResponse,
     check_preconditions,
     conditional,
     format_http_date,
@@ -168,6 +169,14 @@ def test_a_tag_made_of_the_body() -> None:
     one.last_modified = NOON
     one.last_modified = None
     assert one.last_modified is None
+
+
+async def test_a_stream_has_no_tag_of_its_own() -> None:
+    """A tag of nothing would make all streams the same."""
+    response = StreamResponse(["a"])
+    response.add_etag()
+    assert response.etag is None
+    await response.aclose()
 
 
 def test_cache_control() -> None:

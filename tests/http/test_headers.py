@@ -90,6 +90,19 @@ def test_a_value_that_is_no_text_says_so() -> None:
         MutableHeaders()["X-A"] = 3  # type: ignore[assignment]
 
 
+def test_headers_of_another_response_keep_their_lines() -> None:
+    """Two cookies stay two, whichever way they are handed on."""
+    first = Response("a")
+    first.set_cookie("a", "1")
+    first.set_cookie("b", "2")
+    second = Response(b"b", headers=first.headers)
+    assert second.headers.getlist("set-cookie") == first.headers.getlist("set-cookie")
+    assert second.content_type == first.content_type
+    third = MutableHeaders()
+    third.extend(first.headers)
+    assert len(third.getlist("set-cookie")) == 2
+
+
 def test_several_cookie_lines_are_one() -> None:
     """HTTP/2 may split them."""
     assert Headers.from_raw([(b"cookie", b"a=1"), (b"cookie", b"b=2")])["cookie"] == "a=1; b=2"

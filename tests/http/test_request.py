@@ -1,6 +1,8 @@
 """The request reads itself lazily, and what a client sends never breaks it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from demijohn.errors import BadRequest, ContentTooLarge, HeadersTooLarge, RequestTimeout, ValidationFailed
 from demijohn.http import BodyConsumed, Limits, Request
@@ -57,10 +59,30 @@ def test_without_a_host_header_the_server_is_named() -> None:
     assert request.port == 8000
 
 
-def test_a_port_that_is_none_is_a_bad_request() -> None:
-    """`Host: a:99999` answers 400, not 500."""
-    with pytest.raises(BadRequest):
-        _ = make(headers={"Host": "a:99999"}).port
+@pytest.mark.parametrize(
+    "host", ["a:99999", "a/b@c", "[::1", "a b", "\xff", "a:b", "a@b", "a\\b", "::1", "a:1:2", "a?b"]
+)
+def test_a_host_that_is_none_is_a_bad_request(host: str) -> None:
+    """400, not 500, and never a link to somewhere else."""
+    request = make(headers={"Host": host})
+    for read in (lambda: request.port, lambda: request.hostname, lambda: request.url):
+        with pytest.raises(BadRequest):
+            read()
+    assert request.host == host
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40), st.binary(max_size=40))
+def test_a_url_is_made_of_any_bytes_or_refused(host: bytes, path: bytes, query: bytes) -> None:
+    """Its parts can be read without an error."""
+    request = Request("GET", "/", b"/" + path, query, [(b"host", host)])
+    try:
+        url = request.url
+    except BadRequest:
+        return
+    assert url.hostname == request.hostname
+    assert url.origin.startswith("http://")
+    assert (url.port or 80) == request.port
+    assert str(url.replace(scheme="https", port=None)).startswith("https://")
 
 
 def test_computed_values_are_kept() -> None:

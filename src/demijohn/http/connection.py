@@ -1,5 +1,6 @@
 """What a request and a WebSocket have in common: the head of an HTTP message, read lazily."""
 
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,6 +19,7 @@ from demijohn.types import Scope
 __all__ = ["Connection", "NoSuchAttribute"]
 
 NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
+_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,253})(?::([0-9]{0,5}))?")
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 # Where a battery offers what other frameworks bolt on to the request.
@@ -33,6 +35,12 @@ _ELSEWHERE = {
     "data": ("the body is read with `await`", "body = await request.body()"),
     "state": ("the scratch of a request is called `g`", "request.g.name = value"),
     "query_params": ("the query string is called `query`", 'request.query["page"]'),
+    "values": ("the query and the form are read apart", 'request.query["page"]   or   (await request.form())["page"]'),
+    "remote_addr": ("the peer is an address and a port", "request.client[0]"),
+    "get_json": ("JSON is read with `await`", "data = await request.json()"),
+    "get_data": ("the body is read with `await`", "body = await request.body()"),
+    "view_args": ("the values in the path are called `path_params`", 'request.path_params["id"]'),
+    "full_path": ("a path with its query belongs to the URL", "request.url.path_and_query"),
     "META": ("headers have their own names", 'request.headers["User-Agent"]'),
 }
 
@@ -120,7 +128,11 @@ class Connection:
     """What the middleware room noted about this request, or `None` (Any: it lives floors above)."""
 
     url: URL
-    """The URL that the client asked for."""
+    """The URL that the client asked for.
+
+    Raises:
+        BadRequest: The `Host` header names no host, so that no link can be made of it.
+    """
     accept_languages: AcceptLanguages
     """The languages that the client reads."""
 
@@ -174,6 +186,7 @@ class Connection:
         )
 
     def _url(self) -> URL:
+        self._host_and_port()
         path = self.raw_path.decode("latin-1") or quote(self.path)
         return URL.from_parts(
             scheme=self.scheme,
@@ -222,7 +235,8 @@ class Connection:
     def host(self) -> str:
         """The `Host` header in lower case, with its port.
 
-        The server's own address where there is none.
+        The server's own address where there is none. It is what the client wrote, whatever that is; `hostname`, `port`
+        and `url` hold it to what a host may be, and the guard of allowed hosts to what it should be.
         """
         host = self.headers.get("host")
         if host:
@@ -235,28 +249,30 @@ class Connection:
         name = f"[{name}]" if ":" in name else name
         return name if _PORTS.get(self.scheme) == port else f"{name}:{port}"
 
+    def _host_and_port(self) -> tuple[str, int | None]:
+        found = _HOST.fullmatch(self.host)
+        if found is None or (found[2] and int(found[2]) > 65535):
+            raise BadRequest("The Host header names no host.")
+        return found[1], int(found[2]) if found[2] else None
+
     @property
     def hostname(self) -> str:
-        """The host without port and without the brackets of an IPv6 address."""
-        host = self.host
-        if host.startswith("["):
-            return host[1:].partition("]")[0]
-        return host.partition(":")[0]
+        """The host without port and without the brackets of an IPv6 address.
+
+        Raises:
+            BadRequest: The `Host` header names no host.
+        """
+        return self._host_and_port()[0].strip("[]")
 
     @property
     def port(self) -> int:
         """The port that the client names, or the usual one of the scheme.
 
         Raises:
-            BadRequest: It is no number up to 65535.
+            BadRequest: The `Host` header names no host, or no port up to 65535.
         """
-        host = self.host
-        text = host[host.find("]") + 1 :].partition(":")[2]
-        if not text:
-            return _PORTS.get(self.scheme, 80)
-        if not (text.isascii() and text.isdigit()) or len(text) > 5 or int(text) > 65535:
-            raise BadRequest("The port in the Host header is no port.")
-        return int(text)
+        port = self._host_and_port()[1]
+        return _PORTS.get(self.scheme, 80) if port is None else port
 
     @property
     def is_secure(self) -> bool:

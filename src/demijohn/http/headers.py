@@ -83,9 +83,15 @@ _new = object.__new__
 
 def encode_lines(headers: HeadersLike) -> Raw:
     """Return headers given as a mapping or as pairs as lines for the wire."""
+    return [(encode_name(name), encode_value(value, name)) for name, value in pairs_of(headers)]
+
+
+def pairs_of(headers: HeadersLike) -> Iterable[tuple[str, str]]:
+    """Return headers line by line: several `Set-Cookie` stay several."""
+    if isinstance(headers, Headers):
+        return headers.multi_items()
     # pyright takes a mapping for an iterable of pairs too
-    pairs = cast("Iterable[tuple[str, str]]", headers.items() if isinstance(headers, Mapping) else headers)
-    return [(encode_name(name), encode_value(value, name)) for name, value in pairs]
+    return cast("Iterable[tuple[str, str]]", headers.items() if isinstance(headers, Mapping) else headers)
 
 
 class Headers(Mapping[str, str]):
@@ -243,8 +249,7 @@ class MutableHeaders(Headers, MutableMapping[str, str]):
 
     def extend(self, headers: HeadersLike) -> None:
         """Add every line of a mapping or of pairs."""
-        pairs = cast("Iterable[tuple[str, str]]", headers.items() if isinstance(headers, Mapping) else headers)
-        for name, value in pairs:
+        for name, value in pairs_of(headers):
             self.add(name, value)
 
     def add_vary(self, *names: str) -> None:

@@ -47,6 +47,9 @@ class StreamResponse(Response):
         self._source = body_iterator
         self.body_iterator = _pieces(as_async(body_iterator))
 
+    def add_etag(self, *, weak: bool = False) -> None:
+        """Do nothing: what will be streamed is not known yet; `set_etag` takes a version."""
+
     def _length_lines(self, method: str) -> Raw:
         if self.is_bodyless or not self._headers:
             return []
