@@ -1,7 +1,6 @@
 """What every test of the house shares: groups for xdist, and a database of its own for each worker."""
 
 import os
-import socket
 from urllib.parse import urlsplit
 
 import pytest
@@ -34,12 +33,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         ):
             if item.get_closest_marker(marker) and not os.environ.get(variable):
                 item.add_marker(pytest.mark.skip(reason=f"{variable} is not set; scripts/servers starts one"))
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A port on the loopback address that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

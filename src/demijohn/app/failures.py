@@ -71,6 +71,8 @@ async def respond_to(error: BaseException, request: Request, failures: Failures,
         if isinstance(error, HTTPError):
             return problem_response(error, request)
         logger.error("%s %s failed", request.method, request.path, exc_info=error)
+        if request.app is not None:
+            request.app.note_failure(request, error)
         handler = failures.find_status(500)
         if handler is not None:
             return await _call(handler, InternalServerError(), request, encoder, cause=error)
@@ -84,6 +86,8 @@ async def respond_to(error: BaseException, request: Request, failures: Failures,
         if isinstance(second, HTTPError) and second is not error:
             return problem_response(second, request)
         logger.exception("The error handler of %s %s failed", request.method, request.path)
+        if request.app is not None:
+            request.app.note_failure(request, second)
     return problem_response(InternalServerError(), request)
 
 
@@ -104,7 +108,7 @@ async def _call(
     result = handler(request, error) if count > 1 else handler(error) if count else handler()
     if inspect.isawaitable(result):
         result = await result
-    response = await encoder.complete(result, request)
+    response = encoder.encode(result, request)
     if isinstance(error, HTTPError) and response.status == 200 and not isinstance(result, Response | tuple):
         response.status = error.status
         for name, value in error.headers:

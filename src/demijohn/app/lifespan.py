@@ -1,5 +1,6 @@
 """Start-up and shutdown: functions and context managers, ended in reverse order."""
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, asynccontextmanager
@@ -20,6 +21,14 @@ class Lifespan:
     def __init__(self) -> None:
         self._parts: list[LifespanPart] = []
         self._stack: AsyncExitStack | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop that the app runs on; None where it was not started, or where that loop turns no more."""
+        if self._stack is None or self._loop is None or not self._loop.is_running():
+            return None
+        return self._loop
 
     @property
     def is_running(self) -> bool:
@@ -67,6 +76,7 @@ class Lifespan:
             await stack.aclose()
             raise
         self._stack = stack
+        self._loop = asyncio.get_running_loop()
 
     async def stop(self) -> None:
         """End every part, the last begun first."""

@@ -15,8 +15,8 @@ class AppContext:
     """Starts an app, opens one unit of work, and ends both.
 
     With `async with` the unit belongs to the present task. With a plain `with` a loop runs in a thread of its own,
-    and `wait`
-    has its awaitables done there, in one task.
+    and `wait` has its awaitables done there, in one task. Where the app runs already, in another thread, its own loop
+    is used.
     """
 
     def __init__(self, app: Any) -> None:
@@ -30,6 +30,7 @@ class AppContext:
         self._failure: BaseException | None = None
         self._error: BaseException | None = None
         self._ready = threading.Event()
+        self._ended = threading.Event()
 
     async def __aenter__(self) -> Unit:
         self._started = not self._app.lifespan.is_running
@@ -61,11 +62,15 @@ class AppContext:
                 fix="Write `async with app.context():`.",
                 code="DJN-404",
             )
-        self._thread = threading.Thread(target=self._run, name="demijohn-script", daemon=True)
-        self._thread.start()
+        loop = self._app.lifespan.loop
+        if loop is not None:
+            asyncio.run_coroutine_threadsafe(self._run_here(), loop)
+        else:
+            self._thread = threading.Thread(target=self._run, name="demijohn-script", daemon=True)
+            self._thread.start()
         self._ready.wait()
         if self._failure is not None:
-            self._thread.join()
+            self._ended.wait()
             raise self._failure
         if self._servant is not None:
             self._servant.enter()
@@ -79,6 +84,7 @@ class AppContext:
         self._error = error
         if self._servant is not None:
             self._servant.leave()
+        self._ended.wait()
         if self._thread is not None:
             self._thread.join()
         if self._failure is not None and self._failure is not error:
@@ -91,6 +97,16 @@ class AppContext:
             self._failure = failure
         finally:
             self._ready.set()
+            self._ended.set()
+
+    async def _run_here(self) -> None:
+        try:
+            await self._serve()
+        except BaseException as failure:
+            self._failure = failure
+        finally:
+            self._ready.set()
+            self._ended.set()
 
     async def _serve(self) -> None:
         async with self:

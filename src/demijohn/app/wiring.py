@@ -6,27 +6,22 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from demijohn._lib.concurrency import Pool
-from demijohn._lib.keys import KeyRing
-from demijohn._lib.sentinels import MISSING
 from demijohn._lib.source import caller
 from demijohn.app.assets import Assets, Fallback, find_assets
-from demijohn.app.binders import Binders
 from demijohn.app.checks import Checks
 from demijohn.app.defaults import BATTERIES, default_battery
 from demijohn.app.encoding import Encoder
-from demijohn.app.formats import Formats
 from demijohn.app.lifespan import Lifespan
-from demijohn.app.protection import Protection, deploy_checks, keys_of
 from demijohn.app.registries import BeforeSend, Commands, Driver, Named, TemplateRegistry
 from demijohn.app.scaffold import Scaffold
 from demijohn.app.services import Services, ServiceScope
 from demijohn.app.settings import Settings
 from demijohn.app.signals import Signals
 from demijohn.errors import ConfigurationError
-from demijohn.http import Request, Response, WebSocket
-from demijohn.middleware import CSRFGuard, Guard, Security, SecurityHeaders, TrustedProxies
+from demijohn.http import Connection, Request, Response, WebSocket
+from demijohn.middleware import Guard
 from demijohn.routing import ConverterResolver, Router, SlashPolicy
-from demijohn.types import Battery, RateLimitStore
+from demijohn.types import Battery
 
 __all__ = ["Wiring"]
 
@@ -42,12 +37,9 @@ class Wiring(Scaffold):
         self.settings = settings
         self.router = Router(slash=slash)
         self.encoder = Encoder()
-        self.binders = Binders()
-        self.services = Services(self.binders)
-        self.formats = Formats()
+        self.services = Services()
         self.lifespan = Lifespan()
         self.checks = Checks()
-        self.checks.add(deploy_checks, deploy=True)
         self.commands = Commands()
         self.templates = TemplateRegistry()
         self.batteries: Named[Battery] = Named("battery")
@@ -57,8 +49,6 @@ class Wiring(Scaffold):
         self.test_helpers: Named[Callable[..., Any]] = Named("test helper")
         self.current_names: Named[Callable[[Any], Any]] = Named("name of `current`")
         self.shell_names: Named[Callable[[], dict[str, Any]]] = Named("shell name")
-        self.security = Security()
-        self.rate_limits: RateLimitStore | None = None
         self.guards: list[Guard] = []
         self.converter_resolvers: list[ConverterResolver] = []
         self.before_send: list[BeforeSend] = []
@@ -68,13 +58,12 @@ class Wiring(Scaffold):
         self.pool = Pool("demijohn-handler", size=self.settings.threads)
         self.draining = False
         self.sockets: set[WebSocket] = set()
+        self.failure_listeners: list[Callable[[Connection, BaseException], None]] = []
         self.assets: dict[str, Assets] = {}
         self.fallbacks: list[Fallback] = []
 
         self._pending: list[Battery] = []
         self._signals: Signals | None = None
-        self._protection: Protection | None = None
-        self._keys: KeyRing | None = None
         self._frozen_at = ""
 
     # -- what is added ------------------------------------------------------------------------------------------------
@@ -114,47 +103,24 @@ class Wiring(Scaffold):
 
     def provide(
         self,
-        service: type[T] | Callable[..., Any],
+        service: type[T],
         factory: Callable[..., Any] | None = None,
         *,
         scope: Literal["request", "app"] = "request",
-        value: Any = MISSING,
     ) -> None:
-        """Let handlers, commands, tasks and tests ask for `service` by annotation.
+        """Let handlers, commands and tests ask for `service` by annotation.
 
         The factory may be sync or async, or a generator whose part behind `yield` cleans up; its own parameters are
-        bound as a handler's are. An app-scoped service is made once; a `value` is there already (Any: it is of the
-        type asked for). A function alone stands for the type that it says it returns.
-
-        Raises:
-            ConfigurationError: DJN-214, it cannot be made this way.
+        bound as a
+        handler's are. An app-scoped service is made once.
         """
-        self.services.provide(service, factory, scope=scope, value=value)
+        self.services.provide(service, factory, scope=scope)
 
     @contextmanager
-    def override(
-        self,
-        service: type[T] | Callable[..., Any],
-        factory: Callable[..., Any] | None = None,
-        *,
-        value: Any = MISSING,
-    ) -> Iterator[None]:
-        """Put another factory or value in a service's place for a `with` block, as tests do.
-
-        The function of a `Depends` can be overridden too (Any: the value is of the service's type).
-        """
-        with self.services.override(service, factory, value=value):
+    def override(self, service: type[T], factory: Callable[..., Any]) -> Iterator[None]:
+        """Put another factory in a service's place for a `with` block, as tests do."""
+        with self.services.override(service, factory):
             yield
-
-    @contextmanager
-    def override_settings(self, **changes: Any) -> Iterator[None]:
-        """Put other settings in place for a `with` block, as tests do (Any: values of the fields)."""
-        before = self.settings
-        self.settings = before.replace(**changes)
-        try:
-            yield
-        finally:
-            self.settings = before
 
     def static_url(self, name: str, *, namespace: str = "") -> str:
         """Return the hashed URL of a static file: of a blueprint, or of the app.
@@ -178,6 +144,14 @@ class Wiring(Scaffold):
     async def missing(self, request: Request) -> Response:
         """Answer where no route matches."""
         raise NotImplementedError
+
+    def note_failure(self, connection: Connection, error: BaseException) -> None:
+        """Tell those who listen of an exception that no error handler knows: reporters, and the test client."""
+        failures = None if connection.scope is None else connection.scope.get("demijohn.failures")
+        if failures is not None:
+            failures.append(error)
+        for listen in self.failure_listeners:
+            listen(connection, error)
 
     def rebuild(self) -> None:
         """Compile the routes again, where they were compiled already."""
@@ -225,41 +199,6 @@ class Wiring(Scaffold):
 
         return register
 
-    # -- protection ---------------------------------------------------------------------------------------------------
-
-    @property
-    def keys(self) -> KeyRing:
-        """The keys that the secret of the app gives, one for each purpose.
-
-        Raises:
-            ConfigurationError: There is no secret in production, or a weak one.
-        """
-        if self._keys is None:
-            self._keys = keys_of(self)
-        return self._keys
-
-    @property
-    def csrf(self) -> CSRFGuard | None:
-        """The guard against forged requests, or `None` where it is off."""
-        return None if self._protection is None else self._protection.csrf
-
-    @property
-    def security_headers(self) -> SecurityHeaders:
-        """The security headers of every response."""
-        return self.security.headers if self._protection is None else self._protection.headers
-
-    @property
-    def proxies(self) -> TrustedProxies | None:
-        """The proxies whose word is taken for scheme, host and client."""
-        return None if self._protection is None else self._protection.proxies
-
-    def protect(self) -> Protection:
-        """Put the safe defaults into the registries, once."""
-        if self._protection is None:
-            self._protection = Protection(self)
-            self._protection.install(self)
-        return self._protection
-
     # -- names ----------------------------------------------------------------------------------------------------
 
     def current_value(self, name: str, unit: Any) -> Any:
@@ -270,7 +209,14 @@ class Wiring(Scaffold):
 
     def scope_of(self, unit: Any) -> ServiceScope:
         """Return the services of a request or unit, opened at first use (Any: either)."""
-        return self.services.scope_of(unit)
+        scope: ServiceScope | None = unit.services
+        if scope is None:
+            scope = unit.services = self.services.open(unit)
+            endings = unit.ending
+            if endings is None:
+                endings = unit.ending = []
+            endings.append(scope.close)
+        return scope
 
     def _install_pending(self, *, final: bool = False) -> None:
         progress = True

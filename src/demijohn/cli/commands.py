@@ -79,6 +79,9 @@ def run_in_unit(app: App, function: Callable[..., Any], values: dict[str, Any], 
                 return await function(**values)
             return await app.run_sync(lambda: function(**values))
 
+    loop = app.lifespan.loop
+    if loop is not None:  # it runs already, in another thread: what it holds belongs to that loop
+        return asyncio.run_coroutine_threadsafe(run(), loop).result()
     return asyncio.run(run())
 
 

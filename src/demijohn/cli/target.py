@@ -9,6 +9,9 @@ import inspect
 import os
 import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,7 +20,9 @@ from demijohn._lib.text import did_you_mean
 from demijohn.app import App
 from demijohn.errors import DemijohnError
 
-__all__ = ["TargetError", "find_target", "load_app"]
+__all__ = ["TargetError", "find_target", "is_given", "load_app", "using"]
+
+_given: ContextVar[App | None] = ContextVar("demijohn_target", default=None)
 
 USUAL = ("app.py", "main.py", "wsgi.py", "asgi.py", "hello.py")
 NAMES = ("app", "application", "create_app", "make_app")
@@ -27,6 +32,21 @@ class TargetError(DemijohnError):
     """The app that a command works on cannot be found."""
 
     code = "DJN-600"
+
+
+@contextmanager
+def using(app: App) -> Iterator[None]:
+    """Have every command in a `with` block work on this app, as tests do."""
+    token = _given.set(app)
+    try:
+        yield
+    finally:
+        _given.reset(token)
+
+
+def is_given() -> bool:
+    """Return whether commands work on an app that was given as an object."""
+    return _given.get() is not None
 
 
 def find_target(given: str | None, folder: Path | None = None) -> str:
@@ -70,6 +90,9 @@ def load_app(given: str | None = None) -> App:
     Raises:
         TargetError: The module, the name or the app is not there.
     """
+    app = _given.get()
+    if app is not None and given is None:
+        return app
     target = find_target(given)
     where, _, name = target.partition(":") if not _is_windows_path(target) else (target, "", "")
     module = _import(where)

@@ -39,11 +39,10 @@ class TooManyErrors(Exception):
 class Walk:
     """One pass over one value: whether it is text, and the errors found so far."""
 
-    __slots__ = ("errors", "form", "text")
+    __slots__ = ("errors", "text")
 
-    def __init__(self, *, text: bool, form: bool = False) -> None:
+    def __init__(self, *, text: bool) -> None:
         self.text = text
-        self.form = form  # a check box that was not ticked is not sent
         self.errors: list[FieldError] = []
 
     def add(self, error: FieldError) -> Any:
@@ -328,7 +327,7 @@ class UnionShape(Shape):
     def _first(self, members: Iterable[Shape], value: Any, place: Place, walk: Walk) -> Any:
         best: Walk | None = None
         for member in members:
-            attempt = Walk(text=walk.text, form=walk.form)
+            attempt = Walk(text=walk.text)
             try:
                 found = member.read(value, place, attempt)
             except TooManyErrors:
@@ -409,9 +408,7 @@ class ObjectShape(Shape):
             if walk.text and part is not MISSING and shape.blank and is_blank(part):
                 part = None if shape.nullable else MISSING
             if part is MISSING:
-                if walk.form and shape.family == "flag" and member.required:
-                    found[member.name] = False
-                elif member.required:
+                if member.required:
                     failed = walk.fail(inner, "missing") is FAILED
                 continue
             read = shape.read(part, inner, walk)
