@@ -1,7 +1,11 @@
 """Responses hold what a transport writes, and nothing can break out of a header."""
 
+import asyncio
+from collections.abc import Iterator
+
 import pytest
 
+from demijohn._lib.concurrency import wait_in_thread
 from demijohn.http import (
     BadCookie,
     BadHeader,
@@ -164,5 +168,38 @@ async def test_a_stream_closes_its_source_even_if_it_never_began() -> None:
 
     response = StreamResponse(numbers())
     await anext(response.body_iterator)
+    await response.aclose()
+    assert closed == [True]
+
+
+async def test_a_sync_iterator_may_wait() -> None:
+    """It is stepped in a worker thread, whose task awaits for it."""
+
+    async def answer() -> str:
+        await asyncio.sleep(0)
+        return asyncio.current_task().get_name()  # type: ignore[union-attr]
+
+    def pieces() -> Iterator[str]:
+        yield wait_in_thread(answer())
+
+    response = StreamResponse(pieces())
+    name = asyncio.current_task().get_name()  # type: ignore[union-attr]
+    assert [piece async for piece in response.body_iterator] == [name.encode()]
+    await response.aclose()
+
+
+async def test_a_sync_iterator_is_closed_when_the_client_leaves() -> None:
+    """Its `finally` runs."""
+    closed = []
+
+    def pieces() -> Iterator[str]:
+        try:
+            yield "1"
+            yield "2"
+        finally:
+            closed.append(True)
+
+    response = StreamResponse(pieces())
+    assert await anext(response.body_iterator) == b"1"
     await response.aclose()
     assert closed == [True]

@@ -3,7 +3,6 @@
 import os
 import secrets
 import stat
-from asyncio import to_thread
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -14,6 +13,7 @@ from demijohn.http.file_types import content_disposition, guess_content_type, is
 from demijohn.http.preconditions import conditional, range_applies
 from demijohn.http.response import Response
 from demijohn.http.streams import StreamResponse
+from demijohn.http.threads import in_file_thread
 from demijohn.types import HeadersLike
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class FileResponse(StreamResponse):
             return
         file = self._file
         if file is None and self.path is not None:
-            file = self._file = await to_thread(open, self.path, "rb", 0)
+            file = self._file = await in_file_thread(open, self.path, "rb", 0)
         if file is None:
             return
         blocking = not isinstance(file, BytesIO)
@@ -198,7 +198,9 @@ class FileResponse(StreamResponse):
             position, stop = segment
             while position < stop:
                 want = min(_CHUNK, stop - position)
-                chunk = await to_thread(_read_at, file, position, want) if blocking else _read_at(file, position, want)
+                chunk = (
+                    await in_file_thread(_read_at, file, position, want) if blocking else _read_at(file, position, want)
+                )
                 if not chunk:
                     # The head has promised more: the transport must not end this well.
                     raise EOFError(f"{self.path or 'The file'} became shorter while it was sent.")

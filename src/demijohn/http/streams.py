@@ -1,11 +1,11 @@
 """Responses whose body is produced while it is sent."""
 
-from asyncio import to_thread
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import Any, TypeVar
 
 from demijohn.http.headers import Raw
 from demijohn.http.response import Response
+from demijohn.http.threads import in_stream_thread
 from demijohn.types import HeadersLike
 
 __all__ = ["StreamResponse", "as_async"]
@@ -70,7 +70,7 @@ class StreamResponse(Response):
             return
         close = getattr(self._source, "close", None)
         if close is not None:
-            await to_thread(close)
+            await in_stream_thread(close)
 
 
 async def _pieces(source: AsyncIterable[bytes | str]) -> AsyncIterator[bytes]:
@@ -94,11 +94,11 @@ async def _stepped(source: Iterable[T]) -> AsyncIterator[T]:
     iterator = iter(source)
     try:
         while True:
-            piece: Any = await to_thread(next, iterator, _DONE)
+            piece: Any = await in_stream_thread(next, iterator, _DONE)
             if piece is _DONE:
                 return
             yield piece
     finally:
         close = getattr(iterator, "close", None)
         if close is not None:
-            await to_thread(close)
+            await in_stream_thread(close)

@@ -3,13 +3,13 @@
 import os
 import secrets
 import shutil
-from asyncio import to_thread
 from io import BytesIO
 from tempfile import TemporaryFile
 from typing import IO
 from unicodedata import category, normalize
 
 from demijohn.http.headers import Headers
+from demijohn.http.threads import in_file_thread
 
 __all__ = ["UploadFile", "safe_filename"]
 
@@ -113,20 +113,20 @@ class UploadFile:
     async def read(self, size: int = -1) -> bytes:
         """Read up to `size` bytes from where the file stands, or all that is left."""
         if self._on_disk:
-            return await to_thread(self.file.read, size)
+            return await in_file_thread(self.file.read, size)
         return self.file.read(size)
 
     async def seek(self, position: int) -> None:
         """Go to a place in the file."""
         if self._on_disk:
-            await to_thread(self.file.seek, position)
+            await in_file_thread(self.file.seek, position)
         else:
             self.file.seek(position)
 
     async def write(self, data: bytes) -> None:
         """Write where the file stands."""
         if self._on_disk:
-            await to_thread(self.file.write, data)
+            await in_file_thread(self.file.write, data)
         else:
             self.file.write(data)
         self.size = max(self.size, self.file.tell())
@@ -142,7 +142,7 @@ class UploadFile:
             FileExistsError: Something is there already, and `overwrite` was not asked for.
             OSError: As the system says (no space, no permission).
         """
-        return await to_thread(self._save, os.fspath(path), overwrite)
+        return await in_file_thread(self._save, os.fspath(path), overwrite)
 
     def _save(self, path: str, overwrite: bool) -> str:
         if os.path.isdir(path):
@@ -196,7 +196,7 @@ class Spool:
     async def flush(self) -> None:
         """Write what waits for the disk, in a worker thread."""
         if self._waiting:
-            await to_thread(self._flush)
+            await in_file_thread(self._flush)
 
     def _flush(self) -> None:
         if not self._on_disk:
