@@ -119,7 +119,7 @@ def _startup(options: argparse.Namespace) -> str:
     }
     times = startup.import_times(modules, rounds=max(9, options.rounds))
     rows = [f"| `{name}` | {value:.0f} | {times['import demijohn'] / value:.2f} |" for name, value in times.items()]
-    parts = ["| import, fresh process | ms | Demijohn to it |\n|---|---:|---:|\n" + "\n".join(rows)]
+    parts = ["| import, fresh process | ms of CPU | Demijohn to it |\n|---|---:|---:|\n" + "\n".join(rows)]
     program = str(known["demijohn"].python.parent / "demijohn")
     parts.append(
         f"`demijohn --help`: {startup.command_cpu([program, '--help'], rounds=max(9, options.rounds)):.0f} ms of CPU."

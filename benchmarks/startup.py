@@ -8,7 +8,7 @@ from statistics import median
 
 __all__ = ["command_cpu", "import_times", "routing_times"]
 
-_IMPORT = "import time; start = time.perf_counter(); import {module}; print((time.perf_counter() - start) * 1e3)"
+_IMPORT = "import time; start = time.process_time(); import {module}; print((time.process_time() - start) * 1e3)"
 
 # Times the look-up of the last of many routes against the last of few, both static and with a parameter.
 _ROUTING = """
@@ -40,7 +40,7 @@ def _environment() -> dict[str, str]:
 
 
 def import_times(modules: dict[str, tuple[Path, str]], *, rounds: int) -> dict[str, float]:
-    """Milliseconds to import each module in a fresh process, the median of interleaved rounds; byte code compiled."""
+    """CPU milliseconds of each import in a fresh process: the median of interleaved rounds, byte code compiled."""
     samples: dict[str, list[float]] = {name: [] for name in modules}
     for number in range(rounds + 2):
         for name, (python, module) in modules.items():

@@ -1,6 +1,7 @@
 """What every test of the house shares: groups for xdist, and a database of its own for each worker."""
 
 import os
+import socket
 from urllib.parse import urlsplit
 
 import pytest
@@ -33,3 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         ):
             if item.get_closest_marker(marker) and not os.environ.get(variable):
                 item.add_marker(pytest.mark.skip(reason=f"{variable} is not set; scripts/servers starts one"))
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port on the loopback address that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -374,7 +374,7 @@ def test_rows_are_found_in_the_context() -> None:
     for value in ({"a": [1], "b": [2]}, {"a": 1}, "text", 5, {}):
         with pytest.raises(NoRows) as caught:
             to_csv(value)
-        assert caught.value.code == "DJN-330"
+        assert caught.value.code == "DJN-335"
     assert to_csv([]) == b""
     assert to_csv([[1, 2], [3]]) == b"1,2\r\n3\r\n"
 

@@ -20,6 +20,7 @@ ROOM_LIMIT = 40
 MORE_NAMES: dict[str, tuple[int, str]] = {
     "http": (80, "the vocabulary of HTTP: a class for each kind of header, message and body"),
     "errors": (60, "one class per status of HTTP, and the tree of mistakes"),
+    "app": (60, "where everything comes together: declarations, markers, registries, values"),
 }
 
 

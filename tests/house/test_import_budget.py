@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "auth": set(),
     "cache": set(),
     "cli": {"click"},
-    "db": _SQL,
+    "db": _SQL | {"cython_runtime"},  # what SQLAlchemy is compiled with
     "debug": set(),
     "forms": {"markupsafe"},
     "i18n": {"babel"},

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from demijohn.errors import BadRequest, ContentTooLarge, HeadersTooLarge, RequestTimeout
+from demijohn.errors import BadRequest, ContentTooLarge, HeadersTooLarge, RequestTimeout, ValidationFailed
 from demijohn.http import BodyConsumed, Limits, Request
 
 
@@ -181,6 +181,40 @@ async def test_what_is_no_json_is_a_bad_request(body: bytes) -> None:
     """Malformed, not UTF-8, too deep, empty: 400."""
     with pytest.raises(BadRequest):
         await make("POST", body=body).json()
+
+
+def nest(depth: int) -> bytes:
+    """Write arrays and objects inside each other, with strings that look like them."""
+    return b'{"[{\\"":' * (depth // 2) + b"[" * (depth - depth // 2) + b"]" * (depth - depth // 2) + b"}" * (depth // 2)
+
+
+async def test_json_may_not_be_nested_deeper_than_the_limit() -> None:
+    """Exactly up to the limit, whatever its strings hold and however wide it is."""
+    wide = b"[" + b",".join([b'{"a]":[{"\\\\":"}"}]}'] * 500) + b"]"
+    for body, limit, good in (
+        (nest(10), 10, True),
+        (nest(11), 10, False),
+        (wide, 4, True),
+        (wide, 3, False),
+        (b'"[[[["', 1, True),
+        (b"3", 0, True),
+    ):
+        request = make("POST", body=body)
+        request.limits = Limits(json_depth=limit)
+        if good:
+            await request.json()
+        else:
+            with pytest.raises(BadRequest):
+                await request.json()
+
+
+async def test_json_into_a_type() -> None:
+    """Validated, with all errors."""
+    request = make("POST", body=b'{"a": "x", "b": "y"}')
+    with pytest.raises(ValidationFailed) as caught:
+        await request.json(dict[str, int])
+    assert len(caught.value.errors) == 2
+    assert await request.json(dict[str, str]) == {"a": "x", "b": "y"}
 
 
 async def test_text_in_another_charset() -> None:

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 import httpx2
 import pytest
 
-from demijohn import App, Request, Response, abort, after_response, redirect
+from demijohn import App, Request, Response, Settings, abort, after_response, redirect
 from demijohn.errors import DemijohnError
 from demijohn.http import RedirectResponse
 from demijohn.testing import AsyncClient, Portal, TestClient
@@ -27,7 +27,7 @@ class Mailer:
 
 
 def make_app() -> App:
-    app = App()
+    app = App(settings=Settings.load({}, files=(), allowed_hosts=("localhost", "127.0.0.1", ".example.com")))
     app.log = []
     app.provide(Mailer, lambda: Mailer("real"))
 
@@ -345,7 +345,7 @@ def test_other_hosts_and_schemes(own_app: App) -> None:
     """Any host leads to the app, so that routes of hosts can be tested; https is only a word here."""
     with TestClient(own_app, base_url="https://ann.example.com") as client:
         assert client.get("/host").text == "ann"
-        assert client.get("http://bob.example.com/host").text == "bob"
+        assert client.get("https://bob.example.com/host").text == "bob"
         assert client.get("http://localhost/host").status_code == 404
 
 

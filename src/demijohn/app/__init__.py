@@ -1,10 +1,27 @@
 """The app: what declares, binds, dispatches and ends requests."""
 
 from demijohn.app.application import App
+from demijohn.app.binders import Binder, Binders
 from demijohn.app.checks import CheckMessage, Checks
 from demijohn.app.context import Current, Unit, current, wait
 from demijohn.app.encoding import Encoder, WrongReturn
-from demijohn.app.page import Page
+from demijohn.app.formats import Format, Formats, is_partial
+from demijohn.app.messages import flash, get_flashed_messages
+from demijohn.app.page import Htmx, Page
+from demijohn.app.parameters import (
+    Body,
+    Cookie,
+    Depends,
+    Fields,
+    File,
+    Form,
+    HandlerParameter,
+    Header,
+    Input,
+    Marker,
+    Path,
+    Query,
+)
 from demijohn.app.registries import BeforeSend, Driver
 from demijohn.app.scaffold import Blueprint, RouteOptions, Scaffold
 from demijohn.app.services import Services, ServiceScope
@@ -15,13 +32,30 @@ from demijohn.app.views import View
 __all__ = [
     "App",
     "BeforeSend",
+    "Binder",
+    "Binders",
     "Blueprint",
+    "Body",
     "CheckMessage",
     "Checks",
+    "Cookie",
     "Current",
+    "Depends",
     "Driver",
     "Encoder",
+    "Fields",
+    "File",
+    "Form",
+    "Format",
+    "Formats",
+    "HandlerParameter",
+    "Header",
+    "Htmx",
+    "Input",
+    "Marker",
     "Page",
+    "Path",
+    "Query",
     "RouteOptions",
     "Scaffold",
     "Secret",
@@ -34,6 +68,9 @@ __all__ = [
     "after_response",
     "after_this_request",
     "current",
+    "flash",
+    "get_flashed_messages",
+    "is_partial",
     "url_for",
     "wait",
 ]

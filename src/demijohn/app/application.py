@@ -20,6 +20,7 @@ from demijohn.app.sockets import say_good_bye, serve_websocket
 from demijohn.app.wiring import Wiring
 from demijohn.errors import MethodNotAllowed, NotFound
 from demijohn.http import Request, Response, redirect
+from demijohn.middleware import Security
 from demijohn.routing import SlashPolicy
 from demijohn.types import Battery, Receive, Scope, Send, WSGIApp
 
@@ -40,6 +41,7 @@ class App(Wiring):
         slash: What a missing or superfluous slash at the end of a path does.
         templates: The folder of templates; `templates` beside the module where that exists.
         static: The folder of static files; `static` beside the module where that exists.
+        security: Hosts, origins, proxies, headers and limits, where the safe defaults do not fit.
 
     Example:
         >>> from demijohn import App
@@ -59,8 +61,13 @@ class App(Wiring):
         slash: SlashPolicy = "redirect",
         templates: str | Path | None = None,
         static: str | Path | None = None,
+        security: Security | None = None,
     ) -> None:
         super().__init__(Settings.load() if settings is None else settings, slash=slash)
+        self.services.provide(App, value=self)
+        self.services.provide(type(self), value=self)
+        if security is not None:
+            self.security = security
         self.name = ""
         self.root_path = root_of(import_name, depth=2)
         self.template_folder = folder(self.root_path, templates, "templates")
@@ -74,6 +81,7 @@ class App(Wiring):
         self._wsgi: WSGIApp | None = None
         self._starting: asyncio.Lock | None = None
         self.handle: Callable[[Request, Any], Coroutine[Any, Any, None]] = self._handle_first
+        self._matched = self.handle
 
     def __repr__(self) -> str:
         return f"<App {self.root_path.name}>"
@@ -106,19 +114,26 @@ class App(Wiring):
             self._build()
 
     def _build(self) -> None:
+        self.protect()
         builder = Builder(self)
         builder.build()
         self._frozen_at = self._frozen_at or caller()
         self._static = self.router.static
         self._miss = builder.miss
         self._find = self.router.find
-        self.handle = self._handle_hosts if builder.has_hosts else self._handle_static
+        self._matched = self._handle_hosts if builder.has_hosts else self._handle_static
+        self.handle = self._matched if self.proxies is None else self._handle_proxied
 
     # -- requests -------------------------------------------------------------------------------------------------
 
     def _handle_first(self, request: Request, send: Any) -> Coroutine[Any, Any, None]:
         self.freeze()
         return self.handle(request, send)
+
+    def _handle_proxied(self, request: Request, send: Any) -> Coroutine[Any, Any, None]:
+        if self.proxies is not None:
+            self.proxies(request)
+        return self._matched(request, send)
 
     def _handle_static(self, request: Request, send: Any) -> Coroutine[Any, Any, None]:
         methods = self._static.get(request.path)

@@ -6,15 +6,19 @@ from typing import Any
 
 from demijohn._lib.source import told_from
 from demijohn.app.assets import Assets
-from demijohn.app.binding import make_call
+from demijohn.app.calls import make_call
 from demijohn.app.dispatch import Call, Runner, Surroundings, compile_runner
-from demijohn.app.failures import Failures
+from demijohn.app.failures import Failures, problem_response
+from demijohn.app.formats import Answers, Offer
 from demijohn.app.mounting import is_asgi, mounted_call, mounted_scope
 from demijohn.app.scaffold import Mount, Record, Scaffold
-from demijohn.app.sockets import SocketRunner, compile_socket_runner
+from demijohn.app.sockets import SocketRunner, check_handshake, compile_socket_runner, socket_guards
 from demijohn.app.views import View, view_function
 from demijohn.app.wiring import Wiring
+from demijohn.errors import HTTPError
 from demijohn.http import Request, Response, WebSocket
+from demijohn.middleware import marks_of
+from demijohn.middleware.marks import Marks
 from demijohn.routing import WEBSOCKET, Converter, Parameter, Route, Router
 
 __all__ = ["Builder"]
@@ -49,7 +53,8 @@ class Builder:
         places = list(self._places(app, "", "", "", self._around(app, None, app.failures)))
         for place in places:
             for record in place.scaffold.records:
-                app.router.add(self._route(record, place))
+                for route in self._routes(record, place):
+                    app.router.add(route)
             if place.scaffold.static_folder is not None:
                 app.router.add(self._static(place, place.scaffold.static_folder))
             for mount in place.scaffold.mounts:
@@ -93,7 +98,8 @@ class Builder:
         around.around = [*(outer.around if outer else ()), *scaffold.around]
         return around
 
-    def _route(self, record: Record, place: _Place) -> Route:
+    def _routes(self, record: Record, place: _Place) -> Iterator[Route]:
+        """Yield the route of a declaration, then one for each suffix of its formats."""
         options = record.options
         with told_from(record.place):
             route = Route(
@@ -105,6 +111,16 @@ class Builder:
                 host=options.get("host") or place.host or None,
                 defaults=options.get("defaults"),
             )
+            formats = options.get("formats")
+            offer = None if formats is None else self.app.formats.offer(formats)
+        self._aim(route, record, place, None if offer is None else Answers(offer, self.app.encoder))
+        yield route
+        if offer is not None and not route.pattern.endswith("/"):
+            for known in offer.formats:
+                if known.name != "html":
+                    yield self._suffixed(route, record, place, offer, known.suffix)
+
+    def _aim(self, route: Route, record: Record, place: _Place, answers: Answers | None) -> None:
         for method in record.methods:
             if method == WEBSOCKET:
                 route.set_target(self._socket_runner(route, record, place), method=method)
@@ -112,10 +128,27 @@ class Builder:
             function = record.endpoint
             if isinstance(function, type) and issubclass(function, View):
                 function = view_function(function, method)
-            route.set_target(self._runner(function, route, record, place, method), method=method)
-        return route
+            route.set_target(self._runner(function, route, record, place, method, answers), method=method)
 
-    def _runner(self, function: Any, route: Route, record: Record, place: _Place, method: str) -> Runner:
+    def _suffixed(self, route: Route, record: Record, place: _Place, offer: Offer, suffix: str) -> Route:
+        """Return `/posts.json` for `/posts`, named after it: `url_for("posts.json")`."""
+        own = route.name.removeprefix(f"{route.namespace}.") if route.namespace else route.name
+        with told_from(record.place):
+            other = Route(
+                f"{route.pattern}.{suffix}",
+                record.endpoint,
+                methods=record.methods,
+                name=f"{own}.{suffix}",
+                namespace=route.namespace,
+                host=record.options.get("host") or place.host or None,
+                defaults=record.options.get("defaults"),
+            )
+        self._aim(other, record, place, Answers(offer, self.app.encoder, suffix=suffix))
+        return other
+
+    def _runner(
+        self, function: Any, route: Route, record: Record, place: _Place, method: str, answers: Answers | None
+    ) -> Runner:
         app = self.app
         methods = frozenset({method})
         call = make_call(
@@ -134,8 +167,10 @@ class Builder:
             route=route,
             methods=methods,
             status=status,
+            marks=marks_of(record.endpoint, function) if function is not record.endpoint else marks_of(function),
             label=f"{method} {route.pattern}",
             signals=app._signals,
+            answers=answers,
         )
 
     def _static(self, place: _Place, folder: Path) -> Route:
@@ -166,9 +201,9 @@ class Builder:
             methods=frozenset({WEBSOCKET}),
             services=self.app.services,
         )
-        return compile_socket_runner(call, place.surroundings, route=route)
+        return compile_socket_runner(call, place.surroundings, route=route, marks=marks_of(record.endpoint))
 
-    def _mount_sockets(self, mount: Mount, place: _Place, prefix: str, pattern: str) -> None:
+    def _mount_sockets(self, mount: Mount, place: _Place, around: Surroundings, prefix: str, pattern: str) -> None:
         with told_from(mount.place):
             route = Route(
                 pattern,
@@ -178,7 +213,14 @@ class Builder:
                 host=mount.host or place.host or None,
             )
 
+        guards = socket_guards(around.guards)
+
         async def run(socket: WebSocket) -> None:
+            try:
+                await check_handshake(socket, guards)
+            except HTTPError as error:
+                await socket.deny(problem_response(error, socket))
+                return
             await mount.app(mounted_scope(socket, prefix, "websocket"), socket._receive, socket._send)
 
         route.set_target(run)
@@ -190,6 +232,9 @@ class Builder:
         call = mounted_call(mount.app, prefix, app.pool)
         around = Surroundings(encoder=app.encoder, failures=app.failures, pool=app.pool)
         around.guards = [guard for guard in app.guards if mount.defaults or getattr(guard, "for_mounts", False)]
+        marks = Marks()
+        if not mount.defaults:
+            marks.hooks.append(app.protect().bare)
         for pattern in dict.fromkeys((prefix or "/", f"{prefix}/", f"{prefix}/{{mounted_path:path}}")):
             with told_from(mount.place):
                 route = Route(
@@ -199,8 +244,10 @@ class Builder:
                     name=f"mount:{pattern}",
                     host=mount.host or place.host or None,
                 )
-            run = compile_runner(call, around, route=route, methods=frozenset({"GET", "POST"}), label=f"mount {prefix}")
+            run = compile_runner(
+                call, around, route=route, methods=frozenset({"GET", "POST"}), marks=marks, label=f"mount {prefix}"
+            )
             route.set_target(run)
             app.router.add(route)
             if is_asgi(mount.app):
-                self._mount_sockets(mount, place, prefix, pattern)
+                self._mount_sockets(mount, place, around, prefix, pattern)

@@ -8,17 +8,21 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
+from types import CoroutineType
 from typing import Any, TypeAlias
 
 from demijohn._lib.concurrency import Pool, run_in_thread
+from demijohn.app.binding import Plan
 from demijohn.app.context import running
 from demijohn.app.encoding import HTML, TEXT, Encoder
 from demijohn.app.failures import Failures, respond_to
+from demijohn.app.formats import Answers
 from demijohn.app.registries import BeforeSend, Driver
 from demijohn.app.scaffold import Hook
 from demijohn.errors import ServiceUnavailable
 from demijohn.http import Request, Response
-from demijohn.middleware import Guard
+from demijohn.middleware import Guard, guards_for
+from demijohn.middleware.marks import Marks, ResponseHook
 
 __all__ = ["Call", "Runner", "Surroundings", "compile_runner", "end_unit", "run_call"]
 
@@ -27,26 +31,31 @@ Next: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 logger = logging.getLogger("demijohn.app")
 
+PENDING = "if response.__class__ is Coroutine: response = await response"
+"""A page whose values have to be awaited is encoded by a coroutine; everything else is a response at once."""
+
 
 class Call:
     """How the dispatcher calls one handler.
 
     `whole` binds and calls at once: a coroutine function for an `async def` handler, a plain function for a sync one
-    whose arguments
-    need no awaiting. Otherwise `gather` makes the arguments on the loop, for `function` to be called with in a thread.
+    whose arguments need no awaiting. Otherwise `gather` is awaited on the loop, and `function` is called in a thread
+    with the tuple that it returned. `plan` says where the arguments come from, for those who document the handler.
     """
 
-    __slots__ = ("function", "gather", "inline", "is_async", "whole")
+    __slots__ = ("function", "gather", "inline", "is_async", "plan", "whole")
 
     def __init__(
         self,
         function: Callable[..., Any],
         *,
         whole: Callable[[Request], Any] | None,
-        gather: Callable[[Request], Awaitable[tuple[tuple[Any, ...], dict[str, Any]]]] | None = None,
+        gather: Callable[[Request], Awaitable[tuple[Any, ...]]] | None = None,
         is_async: bool,
         inline: bool = False,
+        plan: Plan | None = None,
     ) -> None:
+        self.plan = plan
         self.function = function
         self.whole = whole
         self.gather = gather
@@ -113,18 +122,23 @@ def compile_runner(
     status: int | None = None,
     label: str = "route",
     signals: Any = None,
+    marks: Marks | None = None,
+    answers: Answers | None = None,
 ) -> Runner:
     """Write and compile the runner of one route (Any: routing's `Route`, and the app's signals)."""
     source = _Source()
-    source.names.update(
-        set_running=running.set, route=route, encode=around.encoder.encode, Response=Response, TEXT=TEXT, HTML=HTML
-    )
-    guards = [guard for guard in around.guards if guard.applies(methods)]
+    hooks = marks.hooks if marks is not None else []
+    middleware = [*around.around, *(marks.middleware if marks is not None else ())]
+    source.names.update(set_running=running.set, route=route, **_encoding(around, answers))
+    guards = guards_for(methods, around.guards, marks=marks)
+    # Middleware sees what the guards refuse, but for hosts that are not ours.
+    inner = [guard for guard in guards if middleware and not getattr(guard, "early", False)]
     source.names["fail"] = partial(_fail, around=around, signals=signals)
     source.names["end"] = partial(end_unit, around.torn_down)
 
-    if around.around:
-        source.names["chain"] = _chain(around.around, _compile_answer(call, around, status, label))
+    if middleware:
+        answer = _compile_answer(call, around, status, label, guards=inner, hooks=hooks, answers=answers)
+        source.names["chain"] = _chain(middleware, answer)
     source.write("async def run(request, send):")
     source.depth = 1
     source.write("set_running(request)", "request.route = route")
@@ -137,17 +151,17 @@ def compile_runner(
     source.depth = 2
     source.write("try:")
     source.depth = 3
-    for guard in guards:
-        name = source.name("guard", guard)
-        source.write(f"refusal = {name}(request)", "if refusal is not None: await refusal")
-    if around.around:
+    _write_guards(source, [guard for guard in guards if guard not in inner])
+    if middleware:
         source.write("response = await chain(request)")
     else:
-        _write_handling(source, call, around, status)
+        _write_handling(source, call, around, status, answers=answers)
+        _write_marks(source, hooks)
     _write_except(source, around)
-    if not around.around:
+    if not middleware:
         _write_after(source, around)
     _write_before_send(source, around)
+    source.write("if request._exchange is not None: request._exchange.finish(response)")
     source.write("done = send(response)", "if done is not None: await done")
     if signals is not None:
         source.write("signals.request_finished.send(request.app, request=request, response=response)")
@@ -173,15 +187,42 @@ def _driven(driver: Driver, run: Runner) -> Runner:
     return driven
 
 
-def _compile_answer(call: Call, around: Surroundings, status: int | None, label: str) -> Next:
+def _encoding(around: Surroundings, answers: Answers | None) -> dict[str, Any]:
+    encode = around.encoder.encode if answers is None else answers.encode
+    return {"encode": encode, "Response": Response, "Coroutine": CoroutineType, "TEXT": TEXT, "HTML": HTML}
+
+
+def _write_guards(source: _Source, guards: Sequence[Guard]) -> None:
+    for guard in guards:
+        name = source.name("guard", guard)
+        source.write(f"refusal = {name}(request)", "if refusal is not None: await refusal")
+
+
+def _write_marks(source: _Source, hooks: Sequence[ResponseHook]) -> None:
+    for hook in hooks:
+        source.write(f"{source.name('mark', hook)}(request, response)")
+
+
+def _compile_answer(
+    call: Call,
+    around: Surroundings,
+    status: int | None,
+    label: str,
+    *,
+    guards: Sequence[Guard],
+    hooks: Sequence[ResponseHook],
+    answers: Answers | None,
+) -> Next:
     source = _Source()
-    source.names.update(encode=around.encoder.encode, Response=Response, TEXT=TEXT, HTML=HTML)
+    source.names.update(_encoding(around, answers))
     source.names["fail"] = partial(_fail, around=around, signals=None)
     source.write("async def answer(request):")
     source.depth = 1
     source.write("try:")
     source.depth = 2
-    _write_handling(source, call, around, status)
+    _write_guards(source, guards)
+    _write_handling(source, call, around, status, answers=answers)
+    _write_marks(source, hooks)
     _write_except(source, around, keep_error=False)
     source.depth = 1
     _write_after(source, around)
@@ -200,8 +241,13 @@ def _write_except(source: _Source, around: Surroundings, *, keep_error: bool = T
         source.write("except BaseException as caught:", "    response = await fail(request, caught)")
 
 
-def _write_handling(source: _Source, call: Call, around: Surroundings, status: int | None) -> None:
+def _write_handling(
+    source: _Source, call: Call, around: Surroundings, status: int | None, *, answers: Answers | None
+) -> None:
     """Write from the first hook to the encoded response. The last sync hooks share the handler's hop."""
+    if answers is not None:
+        source.names["negotiate"] = answers.check
+        source.write("negotiate(request)")
     before = list(around.before)
     shared: list[Hook] = []
     threaded = not call.is_async and not call.inline
@@ -229,34 +275,37 @@ def _write_handling(source: _Source, call: Call, around: Surroundings, status: i
             source.write(f"result = await in_thread({source.name('call', function)}, request)")
         else:
             _write_gather(source, call)
-            source.names["partial"] = partial
-            source.write("result = await in_thread(partial(function, *args, **kwargs))")
+            source.write("result = await in_thread(function, *arguments)")
     else:
         _write_gather(source, call)
-        source.write("result = function(*args, **kwargs)")
+        source.write("result = function(*arguments)")
     source.depth -= opened
     if status == 204:
         source.write(
             "if result is None:", "    response = Response(b'', 204)", "else:", "    response = encode(result, request)"
         )
+        source.write(PENDING)
     elif status is not None:
-        source.write("response = encode(result, request)")
+        source.write("response = encode(result, request)", PENDING)
         source.write(
             "if response.status == 200 and response is not result and result.__class__ is not tuple:",
             f"    response.status = {int(status)}",
         )
+    elif answers is not None:
+        source.write("response = encode(result, request)", PENDING)
     else:
         source.write(
             "if result.__class__ is str:",
             "    response = Response(result.encode(), content_type=TEXT)",
             "else:",
             "    response = encode(result, request)",
+            f"    {PENDING}",
         )
 
 
 def _write_gather(source: _Source, call: Call) -> None:
     source.names.update(gather=call.gather, function=call.function)
-    source.write("args, kwargs = await gather(request)")
+    source.write("arguments = await gather(request)")
 
 
 def _hook_call(hook: Hook) -> Callable[[Request], Any]:
@@ -311,7 +360,8 @@ def _write_after(source: _Source, around: Surroundings) -> None:
             source.names["in_thread"] = partial(_in_thread, around.pool, around.drivers)
             source.write(f"changed = await in_thread({', '.join(filter(None, (name, arguments)))})")
         source.write(
-            "if changed is not None: response = changed if isinstance(changed, Response) else encode(changed, request)"
+            "if changed is not None: response = changed if isinstance(changed, Response) else encode(changed, request)",
+            PENDING,
         )
     source.depth -= 1
     source.write("except BaseException as caught:", "    response = await fail(request, caught)")
@@ -346,6 +396,8 @@ async def _in_thread(pool: Pool, drivers: Sequence[Driver], function: Callable[.
 async def _fail(request: Request, error: BaseException, *, around: Surroundings, signals: Any) -> Response:
     """Roll back and ask the error handlers; what is no `Exception` goes on upwards."""
     timed_out = isinstance(error, asyncio.CancelledError) and request.timed_out
+    if request.services is not None:
+        request.services.error = error
     for finish in around.before_send:
         try:
             await finish(request, error)
@@ -370,7 +422,7 @@ async def _after_this(request: Request, response: Response, *, around: Surroundi
         if inspect.isawaitable(changed):
             changed = await changed
         if changed is not None:
-            response = around.encoder.encode(changed, request)
+            response = await around.encoder.complete(changed, request)
     return response
 
 
@@ -382,14 +434,15 @@ async def run_call(call: Call, unit: Any, around: Surroundings) -> Any:
         return await _in_thread(around.pool, around.drivers, call.whole, unit)
     if call.gather is None:
         raise TypeError("A call has either `whole` or `gather`.")
-    args, kwargs = await call.gather(unit)
-    return await _in_thread(around.pool, around.drivers, partial(call.function, *args, **kwargs))
+    return await _in_thread(around.pool, around.drivers, call.function, *await call.gather(unit))
 
 
 async def end_unit(torn_down: Sequence[Hook], request: Any, error: BaseException | None) -> None:
     """Clean up after the response: the youngest service first, then tear-down hooks. Nothing here can change the
     answer.
     """
+    if error is not None and request.services is not None:
+        request.services.error = error
     endings, request.ending = request.ending, None
     for ending in reversed(endings or ()):
         try:
@@ -417,7 +470,7 @@ def _chain(around: Sequence[Callable[..., Any]], answer: Next) -> Next:
 async def _step(middleware: Callable[..., Any], following: Next, request: Request) -> Response:
     response = await middleware(request, following)
     if not isinstance(response, Response):
-        return request.app.encoder.encode(response, request)  # type: ignore[no-any-return]
+        return await request.app.encoder.complete(response, request)  # type: ignore[no-any-return]
     return response
 
 

@@ -1,7 +1,7 @@
 """From what a handler returns to a complete response."""
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, TypeAlias
 
 from demijohn._lib.source import place_of
@@ -12,8 +12,8 @@ from demijohn.schema import to_json
 
 __all__ = ["Encoder", "ResponseMaker", "WrongReturn"]
 
-ResponseMaker: TypeAlias = Callable[[Any, Request], Response]
-"""Makes a response of a value (Any: of the type that it was registered for)."""
+ResponseMaker: TypeAlias = Callable[[Any, Request], Response | Coroutine[Any, Any, Response]]
+"""Makes a response of a value, or a coroutine that does (Any: of the type that it was registered for)."""
 
 TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
@@ -55,8 +55,8 @@ class Encoder:
         self._makers = {known: made for known, made in self._makers.items() if not issubclass(known, cls)}
         self._makers[cls] = maker
 
-    def encode(self, value: Any, request: Request) -> Response:
-        """Return the response for a value of any type.
+    def encode(self, value: Any, request: Request) -> Response | Coroutine[Any, Any, Response]:
+        """Return the response for a value of any type, or a coroutine that makes it.
 
         Raises:
             WrongReturn: The value is `None` from a handler that does not say so, or of a type that nothing can encode.
@@ -66,6 +66,11 @@ class Encoder:
             maker = self._find(value, request)
         return maker(value, request)
 
+    async def complete(self, value: Any, request: Request) -> Response:
+        """Return the response for a value of any type, awaiting what makes it."""
+        made = self.encode(value, request)
+        return made if isinstance(made, Response) else await made
+
     def _find(self, value: Any, request: Request) -> ResponseMaker:
         cls = value.__class__
         if value is None:
@@ -73,13 +78,16 @@ class Encoder:
         if cls is tuple or (isinstance(value, tuple) and not hasattr(value, "_fields")):
             return self._from_tuple
         maker = self._maker_of(value)
-        self._makers[cls] = maker
+        if maker is not _from_first_page:
+            self._makers[cls] = maker
         return maker
 
     def _maker_of(self, value: Any) -> ResponseMaker:
         for base, maker in self._bases:
             if isinstance(value, base):
                 return maker
+        if isinstance(value, Page):
+            return _from_first_page
         if hasattr(value, "__html__"):
             return _from_markup
         if isinstance(value, str):
@@ -90,35 +98,62 @@ class Encoder:
             return _from_awaitable
         return _from_data
 
-    def _from_tuple(self, value: tuple[Any, ...], request: Request) -> Response:
-        status: Any = None
-        headers: Any = None
-        if len(value) == 3:
-            body, status, headers = value
-        elif len(value) == 2:
-            body, second = value
-            if isinstance(second, int):
-                status = second
-            else:
-                headers = second
+    def _from_tuple(self, value: tuple[Any, ...], request: Request) -> Response | Coroutine[Any, Any, Response]:
+        return from_tuple(value, request, self.encode)
+
+
+def from_tuple(
+    value: tuple[Any, ...], request: Request, encode: ResponseMaker
+) -> Response | Coroutine[Any, Any, Response]:
+    """Return the response for `(body, status)`, `(body, headers)` or `(body, status, headers)`.
+
+    Any: the body is of any type that `encode` takes.
+    """
+    status: Any = None
+    headers: Any = None
+    if len(value) == 3:
+        body, status, headers = value
+    elif len(value) == 2:
+        body, second = value
+        if isinstance(second, int):
+            status = second
         else:
-            raise WrongReturn(
-                f"{_handler(request)} returned a tuple of {len(value)}.",
-                why="A tuple means (body, status), (body, headers) or (body, status, headers).",
-                fix="Return a list for a JSON array:  return list(...)",
-                code="DJN-312",
-            )
-        response = Response(b"") if body is None else self.encode(body, request)
-        if status is not None:
-            response.status = int(status)
-        if headers:
-            pairs = headers.items() if hasattr(headers, "items") else headers
-            for name, content in pairs:
-                if name.lower() == "content-type":
-                    response.content_type = content
-                else:
-                    response.headers.add(name, content)
-        return response
+            headers = second
+    else:
+        raise WrongReturn(
+            f"{_handler(request)} returned a tuple of {len(value)}.",
+            why="A tuple means (body, status), (body, headers) or (body, status, headers).",
+            fix="Return a list for a JSON array:  return list(...)",
+            code="DJN-312",
+        )
+    made = Response(b"") if body is None else encode(body, request)
+    if isinstance(made, Response):
+        return _dressed(made, status, headers)
+
+    async def later() -> Response:
+        return _dressed(await made, status, headers)
+
+    return later()
+
+
+def _dressed(response: Response, status: Any, headers: Any) -> Response:
+    if status is not None:
+        response.status = int(status)
+    if headers:
+        pairs = headers.items() if hasattr(headers, "items") else headers
+        for name, content in pairs:
+            if name.lower() == "content-type":
+                response.content_type = content
+            else:
+                response.headers.add(name, content)
+    return response
+
+
+def _from_first_page(page: Page, request: Request) -> Response | Coroutine[Any, Any, Response]:
+    """Have the app install what renders pages, and let that make the response."""
+    request.app.need("templating")
+    made: Response | Coroutine[Any, Any, Response] = request.app.encoder.encode(page, request)
+    return made
 
 
 def _as_is(value: Response, request: Request) -> Response:
@@ -182,13 +217,3 @@ def _handler(request: Request) -> str:
         return "The handler"
     name = getattr(endpoint, "__qualname__", repr(endpoint))
     return f"The handler `{name}` ({place_of(endpoint)})"
-
-
-def page_needs_renderer(page: Page) -> WrongReturn:
-    """Return the error for a page where no renderer is installed."""
-    return WrongReturn(
-        f"{page!r} was returned, and no renderer for pages is installed.",
-        why="Templates are rendered by a battery.",
-        fix="Write:  app.use(Templates())   with   from demijohn.templating import Templates",
-        code="DJN-314",
-    )

@@ -108,7 +108,7 @@ async def _call(
     result = handler(request, error) if count > 1 else handler(error) if count else handler()
     if inspect.isawaitable(result):
         result = await result
-    response = encoder.encode(result, request)
+    response = await encoder.complete(result, request)
     if isinstance(error, HTTPError) and response.status == 200 and not isinstance(result, Response | tuple):
         response.status = error.status
         for name, value in error.headers:

@@ -4,16 +4,18 @@ A route lists the formats that it offers. Which one a client gets is said by the
 query (`?format=json`) or by `Accept`, in this order; what nobody offers is refused before the handler runs.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from html import escape
 from typing import Any, TypeAlias
 
 from demijohn._lib.text import did_you_mean, listing
+from demijohn.app.encoding import Encoder, from_tuple
+from demijohn.app.page import Page
 from demijohn.errors import ConfigurationError, NotAcceptable, UnsupportedMediaType
-from demijohn.http import Request
+from demijohn.http import Request, Response
 from demijohn.schema import convert, json_decoder, msgpack_decoder, to_json, to_msgpack, to_yaml, yaml_decoder
 
-__all__ = ["Format", "Formats", "Offer", "is_partial"]
+__all__ = ["Answers", "Format", "Formats", "Offer", "is_partial"]
 
 Encode: TypeAlias = Callable[[Any], bytes]
 """Writes a value (Any: whatever a handler returned)."""
@@ -112,7 +114,7 @@ HTML = Format("html", ["text/html", "application/xhtml+xml"], encode=_to_html)
 
 
 class Formats:
-    """The formats of an app: `html`, `json`, `xml`, `csv`, `yaml` and `msgpack`, and those that it adds."""
+    """The formats of an app: html, json, xml, csv, yaml, msgpack and its own."""
 
     def __init__(self) -> None:
         self._formats: dict[str, Format] = {}
@@ -182,12 +184,14 @@ class Formats:
         return Offer(formats)
 
     def readable(self, names: Iterable[str] | None = None) -> list[Format]:
-        """Return the formats that a body may have: those of the names, or all that can be read."""
+        """Return the formats that a body may have, of these names or of all."""
         formats = self._formats.values() if names is None else [self.get(name) for name in names]
         return [known for known in formats if known.make_decoder is not None]
 
     def body_reader(self, tp: Any, *, names: Iterable[str] | None = None) -> Callable[[Request, bytes], Any]:
-        """Return what reads a body into a type, by its `Content-Type`; JSON where none is said (Any: of that type).
+        """Return what reads a body into a type, by `Content-Type` (Any: of that type).
+
+        JSON where none is said.
 
         The reader raises `UnsupportedMediaType` with the types that are read, `MalformedBody` and `ValidationFailed`.
         """
@@ -269,8 +273,72 @@ class Offer:
         )
 
 
+class Answers:
+    """What a route with formats answers: negotiated before its handler runs, encoded after it."""
+
+    __slots__ = ("_encoder", "_offer", "_suffix")
+
+    def __init__(self, offer: Offer, encoder: Encoder, *, suffix: str | None = None) -> None:
+        self._offer = offer
+        self._encoder = encoder
+        self._suffix = suffix
+
+    def check(self, request: Request) -> None:
+        """Refuse a request that no format of the route suits.
+
+        Raises:
+            NotAcceptable: The client takes none of them.
+        """
+        self._offer.choose(request, suffix=self._suffix)
+
+    def encode(self, value: Any, request: Request) -> Response | Coroutine[Any, Any, Response]:
+        """Return the response for what the handler returned, in the format that the client gets.
+
+        A response, a stream and `None` are taken as they are (Any: of any type).
+        """
+        if isinstance(value, Response | Iterator | AsyncIterator) or value is None:
+            return self._encoder.encode(value, request)
+        if isinstance(value, tuple) and not hasattr(value, "_fields"):
+            return from_tuple(value, request, self.encode)
+        known, vary = self._offer.choose(request, suffix=self._suffix)
+        if known.name == "html" and (isinstance(value, Page | str) or hasattr(value, "__html__")):
+            made = self._encoder.encode(value, request)
+            if not isinstance(made, Response):
+                return _varied(made, vary)
+        elif isinstance(value, Page) and value.is_pending:
+            return self._encode_later(value, request)
+        else:
+            made = _written(known, value)
+        if vary:
+            made.headers.add_vary(*vary)
+        return made
+
+    async def _encode_later(self, page: Page, request: Request) -> Response:
+        await page.settle()
+        made = self.encode(page, request)
+        return made if isinstance(made, Response) else await made
+
+
+async def _varied(making: Coroutine[Any, Any, Response], vary: tuple[str, ...]) -> Response:
+    response = await making
+    if vary:
+        response.headers.add_vary(*vary)
+    return response
+
+
+def _written(known: Format, value: Any) -> Response:
+    encode = known.encode or _to_html
+    if not isinstance(value, Page):
+        return Response(encode(value), content_type=known.content_type)
+    response = Response(encode(value.context), value.status, content_type=known.content_type)
+    value.dress(response.headers)
+    return response
+
+
 def is_partial(request: Request) -> bool:
-    """Whether htmx asks for a part of a page: not a boosted link, and not the whole page for its history.
+    """Whether htmx asks for a part of a page.
+
+    A boosted link is none, nor is the page that its history restores.
 
     htmx 4 says so by `HX-Request-Type`; htmx 2 by what else it sends.
     """

@@ -1,150 +1,591 @@
-"""Services: values that handlers, commands and tests ask for by type, with a scope and a clean-up."""
+"""Services: values that handlers, commands, tasks and tests ask for by type, with a scope and a clean-up."""
 
+import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Any, Literal, TypeVar, cast, get_type_hints
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import CoroutineType
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 
-from demijohn.errors import ConfigurationError
+from demijohn._lib.concurrency import find_servant
+from demijohn._lib.sentinels import MISSING
+from demijohn._lib.source import place_of
+from demijohn._lib.text import listing
+from demijohn.app.binders import Binders
+from demijohn.app.binding import Plan, plan
+from demijohn.app.compiler import compile_call
+from demijohn.app.parameters import Input
+from demijohn.app.signatures import is_async, name_of, return_type
+from demijohn.errors import ConfigurationError, OutsideContext
+from demijohn.http import Connection
 
 __all__ = ["ServiceScope", "Services"]
 
 T = TypeVar("T")
-Factory = Callable[..., Any]
+Factory: TypeAlias = Callable[..., Any]
+ScopeName: TypeAlias = Literal["request", "app"]
+
+logger = logging.getLogger("demijohn.app")
+
+
+class Provider:
+    """One service: how it is made, how long it lives, and what it needs."""
+
+    __slots__ = (
+        "bind",
+        "binds_async",
+        "cached",
+        "factory",
+        "is_sync",
+        "key",
+        "lock",
+        "may_fail",
+        "needs_request",
+        "needs_service",
+        "place",
+        "plan",
+        "scope",
+        "style",
+        "value",
+    )
+
+    def __init__(self, key: Any, factory: Factory | None, scope: ScopeName, *, value: Any = MISSING) -> None:
+        self.key = key
+        self.factory = factory
+        self.scope: ScopeName = scope
+        self.value = value
+        self.cached = True
+        self.place = place_of(factory) if factory is not None else ""
+        self.plan: Plan | None = None
+        self.bind: Callable[..., Any] | None = None
+        self.binds_async = False
+        self.is_sync = True
+        self.may_fail = False
+        self.needs_request = False
+        self.lock: asyncio.Lock | None = None
+        self.style = "value" if factory is None else _style(factory)
+
+
+def _style(factory: Factory) -> str:
+    function: Any = factory
+    while isinstance(function, partial):
+        function = function.func
+    if not inspect.isroutine(function) and not isinstance(function, type):
+        function = type(function).__call__
+    if inspect.isasyncgenfunction(function):
+        return "async generator"
+    if inspect.isgeneratorfunction(function):
+        return "generator"
+    return "async" if is_async(factory) else "sync"
+
+
+_TOO_PLAIN = (str, int, float, bool, bytes, list, dict, tuple, set, object, None, type(None))
+
+
+class Uncached:
+    """The key of a dependency that is called anew for each parameter."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Factory) -> None:
+        self.function = function
 
 
 class Services:
-    """The factories of one app, by the type they make."""
+    """The services of one app, by the type that is asked for."""
 
-    def __init__(self) -> None:
-        self._factories: dict[Any, tuple[Factory, str]] = {}
+    def __init__(self, binders: Binders | None = None) -> None:
+        self.binders = Binders() if binders is None else binders
+        self._providers: dict[Any, Provider] = {}
         self._app_scope = ServiceScope(self, None, kind="app")
 
     def provide(
-        self, service: type[T], factory: Factory | None = None, *, scope: Literal["request", "app"] = "request"
+        self,
+        service: type[T] | Callable[..., Any],
+        factory: Factory | None = None,
+        *,
+        scope: ScopeName = "request",
+        value: Any = MISSING,
     ) -> None:
-        """Register a factory for a type; the class itself where none is given."""
-        self._factories[service] = (factory if factory is not None else service, scope)
+        """Let a type be asked for.
+
+        Args:
+            service: The type. A class without a factory is made by calling it; a function without a factory stands
+                for the type that it says it returns.
+            factory: Makes the service: sync or async, or a generator whose part behind `yield` cleans up. Its own
+                parameters are bound as a handler's are.
+            scope: `request`: made once per request, command, task or message; `app`: made once.
+            value: A value that is there already, in place of a factory (Any: it is of the type asked for).
+
+        Raises:
+            ConfigurationError: DJN-214, it cannot be made this way.
+
+        Example:
+            >>> class Clock: ...
+            >>> services = Services()
+            >>> services.provide(Clock, scope="app")
+            >>> services.has(Clock)
+            True
+        """
+        key: Any = service
+        if value is not MISSING:
+            if factory is not None:
+                raise _unusable(key, "a factory and a value were given", "app.provide(T, value=t)")
+            self._add(Provider(key, None, "app", value=value))
+            return
+        if factory is None:
+            if not callable(service):
+                raise _unusable(key, "it cannot be called", f"app.provide({name_of(key)}, make_it)")
+            factory = service
+            if not isinstance(service, type):
+                key = return_type(service)
+                if key in (MISSING, None, Any):
+                    name = name_of(service)
+                    fix = f"app.provide(Engine, {name})   # or say it:  def {name}(...) -> Engine"
+                    raise _unusable(service, "it does not say what it returns", fix)
+        elif not callable(factory):
+            raise _unusable(key, f"{factory!r} cannot be called", f"app.provide({name_of(key)}, value={factory!r})")
+        self._add(Provider(key, factory, scope))
+
+    def _add(self, provider: Provider) -> None:
+        if provider.key in _TOO_PLAIN:
+            fix = f'ApiKey = NewType("ApiKey", {name_of(provider.key)})   # and provide that'
+            raise _unusable(provider.key, "every parameter of that type would get it", fix)
+        try:
+            self._providers[provider.key] = provider
+        except TypeError:
+            raise _unusable(provider.key, "it cannot be hashed", "app.provide(T, make_t)") from None
+        self._app_scope.forget(provider.key)
+        self._unwire()
 
     def has(self, service: Any) -> bool:
-        """Return whether a factory makes that type (Any: annotations may be any object)."""
+        """Return whether a type can be asked for (Any: annotations may be any object)."""
+        return self.find(service) is not MISSING
+
+    def find(self, annotation: Any, /) -> Any:
+        """Return the key of the service of an annotation, or `MISSING` (Any: either)."""
         try:
-            return service in self._factories
+            return annotation if annotation in self._providers else MISSING
         except TypeError:
-            return False
+            return MISSING
+
+    def dependency(self, function: Factory, /, *, cached: bool = True) -> Any:
+        """Return the key of a function that is depended on (Any: of many types)."""
+        key: Any = function if cached else Uncached(function)
+        if key not in self._providers:
+            provider = Provider(key, function, "request")
+            provider.cached = cached
+            self._providers[key] = provider
+        return key
 
     @contextmanager
-    def override(self, service: type[T], factory: Factory) -> Iterator[None]:
-        """Put another factory in the place of a type's, for a `with` block."""
-        old = self._factories.get(service)
-        self._factories[service] = (factory, old[1] if old else "request")
-        self._app_scope.forget(service)
+    def override(
+        self, service: type[T] | Factory, factory: Factory | None = None, *, value: Any = MISSING
+    ) -> Iterator[None]:
+        """Put another factory or value in the place of a service's, for a `with` block.
+
+        The function of a `Depends` can be overridden as well (Any: the value is of the service's type).
+        """
+        old = self._providers.get(service)
+        if value is not MISSING:
+            replacement = Provider(service, lambda: value, old.scope if old is not None else "request")
+        else:
+            replacement = Provider(service, factory, old.scope if old is not None else "request")
+        # One that is overridden inside of a request that is running must not be found among those made before.
+        self._providers[service] = replacement
+        remembered = self._app_scope.forget(service)
+        self._unwire()
         try:
             yield
         finally:
             self._app_scope.forget(service)
             if old is None:
-                del self._factories[service]
+                self._providers.pop(service, None)
             else:
-                self._factories[service] = old
+                self._providers[service] = old
+                if remembered is not MISSING:
+                    self._app_scope.made[service] = remembered
+            self._unwire()
+
+    # -- wiring --------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Wire every service, so that mistakes come up at start-up.
+
+        Raises:
+            ConfigurationError: DJN-212 for services that need each other in a circle, DJN-213 for one of the app that
+                needs one of a request, and what binding has to say about the parameters of a factory.
+        """
+        for provider in list(self._providers.values()):
+            self._wired(provider)
+
+    def is_sync(self, key: Any, /) -> bool:
+        """Return whether a service is made without awaiting (Any: its key)."""
+        return self._wired(self.provider(key)).is_sync
+
+    def may_fail(self, key: Any, /) -> bool:
+        """Return whether making a service reads input of the client (Any: its key)."""
+        return self._wired(self.provider(key)).may_fail
+
+    def inputs(self, plan: Plan) -> list[Input]:
+        """Return what a client gives for a plan, its services and dependencies."""
+        found, seen, waiting = list(plan.inputs), set(), list(plan.services)
+        while waiting:
+            key = waiting.pop(0)
+            provider = self._wired(self.provider(key))
+            if key not in seen and provider.plan is not None:
+                seen.add(key)
+                found += provider.plan.inputs
+                waiting += provider.plan.services
+        return found
+
+    def provider(self, key: Any) -> Provider:
+        """Return how a service is made (Any: its key).
+
+        Raises:
+            ConfigurationError: DJN-210, nothing provides it.
+        """
+        try:
+            return self._providers[key]
+        except (KeyError, TypeError):
+            name = name_of(key)
+            classes = [other for other in self._providers if isinstance(other, type) and isinstance(key, type)]
+            near = [name_of(other) for other in classes if issubclass(other, key)]
+            hint = f" {listing(near)} is provided: say which one stands for it." if near else ""
+            raise ConfigurationError(
+                f"A service of the type `{name}` was asked for.",
+                why=f"Nothing provides that type.{hint}",
+                fix=f"Write:  app.provide({name}, {near[0] if near else f'make_{name.lower()}'})",
+                code="DJN-210",
+            ) from None
+
+    def _unwire(self) -> None:
+        for provider in self._providers.values():
+            provider.bind = None
+
+    def _wired(self, provider: Provider, path: tuple[Provider, ...] = ()) -> Provider:
+        if provider.bind is not None or provider.factory is None:
+            return provider
+        if provider in path:
+            circle = " needs ".join(name_of(_shown(one.key)) for one in (*path[path.index(provider) :], provider))
+            raise ConfigurationError(
+                f"Services need each other in a circle: {circle}.",
+                why="None of them can be made first.",
+                fix=f"Take one out of the parameters of {name_of(provider.factory)} ({provider.place}).",
+                code="DJN-212",
+            )
+        scoped = provider.scope == "app"
+        kind: Any = "unit" if scoped else "request"
+        made = plan(provider.factory, services=self, binders=self.binders, kind=kind, methods=("FACTORY",))
+        self._refuse_given(provider, made)
+        sync = not scoped
+        for key in made.services:
+            inner = self._wired(self.provider(key), (*path, provider))
+            if scoped and inner.scope == "request":
+                raise ConfigurationError(
+                    f"{name_of(_shown(provider.key))}, which lives as long as the app, needs "
+                    f"{name_of(_shown(key))}, which lives for one request ({provider.place}).",
+                    why="It would keep the one of the first request, and show it to all others.",
+                    fix="Make it for each request, without scope:  "
+                    f"app.provide({name_of(provider.key)}, {name_of(provider.factory)})",
+                    code="DJN-213",
+                )
+            sync = sync and inner.is_sync
+            provider.may_fail = provider.may_fail or inner.may_fail
+        compiled = compile_call(made, self, factory=True)
+        provider.plan = made
+        provider.bind = compiled.whole
+        provider.binds_async = compiled.is_async
+        provider.is_sync = sync and not compiled.is_async and provider.style in ("sync", "generator")
+        provider.may_fail = provider.may_fail or bool(made.inputs)
+        provider.needs_request = bool(made.inputs) or any(
+            slot.source in ("offered", "form", "others") or (slot.source == "unit" and slot.tp is not Connection)
+            for slot in made.slots
+        )
+        return provider
+
+    def _refuse_given(self, provider: Provider, made: Plan) -> None:
+        problems = [parameter for parameter in made.given if parameter.default is MISSING]
+        requests = [slot.parameter for slot in made.of("unit", "offered")] if provider.scope == "app" else []
+        if problems or requests:
+            parameter = (problems or requests)[0]
+            raise ConfigurationError(
+                f"The parameter `{parameter.name}: {name_of(parameter.type)}` of {name_of(provider.factory)} "
+                f"({provider.place}) cannot be bound.",
+                why='It makes a service of scope="app", for which there is no request to read from.',
+                fix=f"Provide that type, or give the parameter a default, or leave out the scope:  "
+                f"app.provide({name_of(provider.key)}, {name_of(provider.factory)})",
+                code="DJN-213" if requests else "DJN-200",
+            )
+
+    # -- life ----------------------------------------------------------------------------------------------------
 
     def open(self, unit: Any) -> "ServiceScope":
         """Open the scope of a request or unit (Any: either)."""
         return ServiceScope(self, unit)
 
+    def scope_of(self, unit: Any, /) -> "ServiceScope":
+        """Return the scope of a request or unit, opened at first use (Any: either).
+
+        It is closed at the end of the unit.
+        """
+        scope: ServiceScope | None = unit.services
+        if scope is None:
+            scope = unit.services = ServiceScope(self, unit)
+            endings = unit.ending
+            if endings is None:
+                unit.ending = [scope.close]
+            else:
+                endings.append(scope.close)
+        return scope
+
     async def start(self) -> None:
-        """Begin the app's scope."""
+        """Begin the life of the app's services: wire them, and find every mistake."""
+        self.check()
 
     async def stop(self) -> None:
-        """End the app's scope: clean up what it made."""
+        """Clean up what lives as long as the app."""
         await self._app_scope.close()
-
-    def factory(self, service: Any) -> tuple[Factory, str]:
-        """Return the factory and scope of a type.
-
-        Raises:
-            ConfigurationError: Nothing provides it.
-        """
-        try:
-            return self._factories[service]
-        except KeyError:
-            name = getattr(service, "__name__", repr(service))
-            raise ConfigurationError(
-                f"A service of the type `{name}` was asked for.",
-                why="Nothing provides that type.",
-                fix=f"Write:  app.provide({name}, make_{name.lower()})",
-                code="DJN-210",
-            ) from None
+        for provider in self._providers.values():
+            provider.lock = None  # the next start may be on another loop
 
 
 class ServiceScope:
-    """The services made for one unit, or for the app, and their clean-up."""
+    """The services of one request, command, task or script, or of the app.
+
+    Each is made once.
+
+    `error` is what went wrong, if anything did: generators see it at their `yield` when the scope is closed.
+    """
+
+    __slots__ = ("_cleanups", "_kind", "_services", "error", "made", "unit")
 
     def __init__(self, services: Services, unit: Any, *, kind: str = "request") -> None:
         self._services = services
-        self._unit = unit
+        self.unit = unit
         self._kind = kind
-        self._made: dict[Any, Any] = {}
-        self._stack: AsyncExitStack | None = None
+        self.made: dict[Any, Any] = {}
+        self.error: BaseException | None = None
+        self._cleanups: list[tuple[Provider, Any, bool]] | None = None
 
     async def get(self, service: type[T]) -> T:
-        """Return the service of a type, made at the first call."""
-        if service in self._made:
-            return cast("T", self._made[service])
-        factory, scope = self._services.factory(service)
-        if scope == "app" and self._kind != "app":
-            return await self._services._app_scope.get(service)
-        arguments = [await self.get(tp) if self._services.has(tp) else self._unit for tp in _needs(factory)]
-        if inspect.isasyncgenfunction(factory):
-            value = await self._enter(asynccontextmanager(factory)(*arguments))
-        elif inspect.isgeneratorfunction(factory):
-            value = await self._enter(_from_sync(contextmanager(factory)(*arguments)))
-        else:
-            value = factory(*arguments)
-            if inspect.isawaitable(value):
-                value = await value
-        self._made[service] = value
-        return cast("T", value)
+        """Return the service of a type, made at the first call.
+
+        Raises:
+            ConfigurationError: DJN-210, nothing provides it.
+            OutsideContext: DJN-215, its factory needs a request and none is running.
+        """
+        found = self.made.get(service, MISSING)
+        if found is not MISSING:
+            return cast("T", found)
+        provider = self._provider(service)
+        if provider.factory is None:
+            return cast("T", provider.value)
+        if provider.scope == "app":
+            return cast("T", await self._of_app(provider))
+        return cast("T", await self._make(provider))
 
     def get_now(self, service: type[T]) -> T:
-        """Return a service that is made without awaiting."""
-        step = self.get(service)
-        try:
-            step.send(None)
-        except StopIteration as done:
-            return cast("T", done.value)
-        step.close()
+        """Return a service without awaiting: one that is there, or made by sync code.
+
+        In the thread of a sync handler, one that has to be awaited is waited for.
+
+        Raises:
+            ConfigurationError: DJN-210, nothing provides it; DJN-211, on the event loop it has to be awaited.
+        """
+        found = self.made.get(service, MISSING)
+        if found is not MISSING:
+            return cast("T", found)
+        provider = self._provider(service)
+        if provider.factory is None:
+            return cast("T", provider.value)
+        if provider.scope == "app" and provider.key in self._services._app_scope.made:
+            return cast("T", self._services._app_scope.made[provider.key])
+        if provider.is_sync:
+            return cast("T", self._make_now(provider))
+        servant = find_servant()
+        if servant is not None:
+            return cast("T", servant.wait(self.get(service)))
+        name = name_of(service)
         raise ConfigurationError(
-            f"`current.get({service.__name__})` was called on the event loop.",
-            why="Its factory has to await something.",
-            fix=f"Write `await current.resolve({service.__name__})`.",
+            f"`current.get({name})` was called on the event loop.",
+            why=f"Making a {name} has to be awaited.",
+            fix=f"Write:  await current.resolve({name})   or take it as a parameter.",
             code="DJN-211",
         )
 
-    def forget(self, service: Any) -> None:
-        """Forget a service that was made (Any: a type)."""
-        self._made.pop(service, None)
+    def forget(self, service: Any) -> Any:
+        """Forget a service that was made, and return it or `MISSING` (Any: its key)."""
+        try:
+            return self.made.pop(service, MISSING)
+        except TypeError:
+            return MISSING
 
-    async def close(self) -> None:
-        """Clean up, the youngest first."""
-        stack, self._stack = self._stack, None
-        self._made.clear()
-        if stack is not None:
-            await stack.aclose()
+    async def close(self, error: BaseException | None = None) -> None:
+        """Clean up, the youngest first.
 
-    async def _enter(self, manager: Any) -> Any:
-        if self._stack is None:
-            self._stack = AsyncExitStack()
-        return await self._stack.enter_async_context(manager)
+        One that fails is logged, and does not keep the others from it.
+        """
+        cleanups, self._cleanups = self._cleanups, None
+        self.made.clear()
+        error = error or self.error
+        while cleanups:
+            provider, generator, threaded = cleanups.pop()
+            try:
+                if provider.style == "async generator":
+                    await _finish_async(generator, error)
+                elif threaded and self.unit is not None:
+                    await self.unit.app.run_sync(lambda generator=generator: _finish(generator, error))
+                else:
+                    _finish(generator, error)
+            except _YieldedTwice:
+                logger.error("The factory %s (%s) yielded twice", name_of(provider.factory), provider.place)
+            except Exception as failure:
+                if failure is not error:
+                    logger.exception("Cleaning up %s (%s) failed", name_of(_shown(provider.key)), provider.place)
+
+    def _provider(self, service: Any) -> Provider:
+        provider = self._services.provider(service)
+        if provider.bind is None and provider.factory is not None:
+            self._services._wired(provider)
+        if provider.needs_request and not isinstance(self.unit, Connection):
+            raise OutsideContext(
+                f"The service `{name_of(_shown(service))}` was asked for outside of a request.",
+                why=f"Its factory {name_of(provider.factory)} ({provider.place}) reads from the request.",
+                fix="Ask for it in a handler, or override it:  with app.override(T, make_it): ...",
+                code="DJN-215",
+            )
+        return provider
+
+    async def _of_app(self, provider: Provider) -> Any:
+        scope = self._services._app_scope
+        made = scope.made
+        if provider.key in made:
+            return made[provider.key]
+        if provider.lock is None:
+            provider.lock = asyncio.Lock()
+        async with provider.lock:
+            if provider.key in made:
+                return made[provider.key]
+            return await scope._make(provider)
+
+    async def _make(self, provider: Provider) -> Any:
+        bind = provider.bind
+        assert bind is not None  # noqa: S101 - it was wired when it was looked up
+        made: Any = bind(self.unit, self)
+        if provider.binds_async:
+            made = await made
+        if provider.style == "async generator":
+            made = await self._enter_async(provider, made)
+        elif provider.style == "generator":
+            made = self._enter(provider, made, threaded=False)
+        elif made.__class__ is CoroutineType:
+            made = await made
+        if provider.cached:
+            self.made[provider.key] = made
+        return made
+
+    def _make_now(self, provider: Provider) -> Any:
+        assert provider.bind is not None  # noqa: S101 - what is sync has a factory
+        made = provider.bind(self.unit, self)
+        if provider.style == "generator":
+            made = self._enter(provider, made, threaded=find_servant() is not None)
+        elif made.__class__ is CoroutineType:
+            servant = find_servant()
+            if servant is None:
+                made.close()
+                raise _hidden_coroutine(provider)
+            made = servant.wait(made)
+        if provider.cached:
+            self.made[provider.key] = made
+        return made
+
+    def _enter(self, provider: Provider, generator: Any, *, threaded: bool) -> Any:
+        try:
+            made = next(generator)
+        except StopIteration:
+            raise _no_yield(provider) from None
+        self._remember(provider, generator, threaded)
+        return made
+
+    async def _enter_async(self, provider: Provider, generator: Any) -> Any:
+        try:
+            made = await anext(generator)
+        except StopAsyncIteration:
+            raise _no_yield(provider) from None
+        self._remember(provider, generator, False)
+        return made
+
+    def _remember(self, provider: Provider, generator: Any, threaded: bool) -> None:
+        if self._cleanups is None:
+            self._cleanups = []
+        self._cleanups.append((provider, generator, threaded))
 
 
-@asynccontextmanager
-async def _from_sync(manager: Any) -> AsyncIterator[Any]:
-    with manager as value:
-        yield value
+class _YieldedTwice(Exception):
+    pass
 
 
-def _needs(factory: Factory) -> list[Any]:
-    function = getattr(factory, "__init__") if isinstance(factory, type) else factory  # noqa: B009 - it is looked up on a class
-    hints = {name: tp for name, tp in get_type_hints(function).items() if name != "return"}
-    return list(hints.values())
+def _finish(generator: Any, error: BaseException | None) -> None:
+    try:
+        if error is None:
+            next(generator)
+        else:
+            generator.throw(error)
+    except StopIteration:
+        return
+    except BaseException as failure:
+        if failure is not error:
+            raise
+        return
+    generator.close()
+    raise _YieldedTwice
+
+
+async def _finish_async(generator: Any, error: BaseException | None) -> None:
+    try:
+        if error is None:
+            await anext(generator)
+        else:
+            await generator.athrow(error)
+    except StopAsyncIteration:
+        return
+    except BaseException as failure:
+        if failure is not error:
+            raise
+        return
+    await generator.aclose()
+    raise _YieldedTwice
+
+
+def _shown(key: Any) -> Any:
+    return key.function if isinstance(key, Uncached) else key
+
+
+def _unusable(key: Any, why: str, fix: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"`provide({name_of(key)})` cannot work: {why}.",
+        why="A service is made by a function, a class or a generator, or is a value.",
+        fix=f"Write:  {fix}",
+        code="DJN-214",
+    )
+
+
+def _no_yield(provider: Provider) -> ConfigurationError:
+    return ConfigurationError(
+        f"The factory {name_of(provider.factory)} ({provider.place}) ended without a `yield`.",
+        why="What a generator yields is the service.",
+        fix="Let every way through it come to one `yield`.",
+        code="DJN-216",
+    )
+
+
+def _hidden_coroutine(provider: Provider) -> ConfigurationError:
+    return ConfigurationError(
+        f"The factory {name_of(provider.factory)} ({provider.place}) is a plain function and returned a coroutine.",
+        why="Whether it has to be awaited is decided at start-up.",
+        fix="Write it with `async def`.",
+        code="DJN-216",
+    )

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
 from demijohn.app.context import running
@@ -11,6 +11,8 @@ from demijohn.app.dispatch import Call, Surroundings, end_unit, run_call
 from demijohn.app.failures import problem_response
 from demijohn.errors import HTTPError, NotFound
 from demijohn.http import WebSocket, WebSocketDisconnect
+from demijohn.middleware import Guard, guards_for
+from demijohn.middleware.marks import Marks
 from demijohn.types import Receive, Scope, Send
 
 __all__ = ["SocketRunner", "compile_socket_runner", "serve_websocket"]
@@ -23,19 +25,16 @@ GOING_AWAY = 1001
 INTERNAL_ERROR = 1011
 
 
-def compile_socket_runner(call: Call, around: Surroundings, *, route: Any) -> SocketRunner:
+def compile_socket_runner(call: Call, around: Surroundings, *, route: Any, marks: Marks) -> SocketRunner:
     """Return what serves the sockets of one route (Any: routing's `Route`)."""
-    guards = [guard for guard in around.guards if guard.applies(frozenset({"WEBSOCKET"}))]
+    guards = socket_guards(around.guards, marks)
 
     async def run(socket: WebSocket) -> None:
         running.set(socket)
         socket.route = route
         failure: BaseException | None = None
         try:
-            for guard in guards:
-                refusal = guard(socket)  # type: ignore[arg-type]
-                if refusal is not None:
-                    await refusal
+            await check_handshake(socket, guards)
             for hook in around.before:
                 result = hook.function(socket) if len(inspect.signature(hook.function).parameters) else hook.function()
                 if inspect.isawaitable(result):
@@ -52,6 +51,19 @@ def compile_socket_runner(call: Call, around: Surroundings, *, route: Any) -> So
             await socket.close()
 
     return run
+
+
+def socket_guards(guards: Sequence[Guard], marks: Marks | None = None) -> list[Callable[[Any], Any]]:
+    """Return what a handshake has to pass (Any: a socket has the head of a request)."""
+    return [getattr(guard, "check_socket", guard) for guard in guards_for(["WEBSOCKET"], guards, marks=marks)]
+
+
+async def check_handshake(socket: WebSocket, guards: Sequence[Callable[[Any], Any]]) -> None:
+    """Let a handshake pass, or raise what a guard raises."""
+    for guard in guards:
+        refusal = guard(socket)
+        if refusal is not None:
+            await refusal
 
 
 async def _finish(socket: WebSocket, around: Surroundings, error: BaseException | None) -> None:
@@ -90,6 +102,8 @@ async def serve_websocket(app: Any, scope: Scope, receive: Receive, send: Send) 
         scope = {**scope, "path": path[len(root_path) :]}
     socket = WebSocket(scope, receive=receive, send=send)
     socket.app = app
+    if app.proxies is not None:
+        app.proxies(socket)
     if app.before_send:
         socket._receive = _committing(app, socket, receive)
     token = running.set(socket)

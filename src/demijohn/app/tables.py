@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 class NoRows(DemijohnError):
     """A value that is no table was to be written as one."""
 
-    code = "DJN-330"
+    code = "DJN-335"
 
 
 def to_csv(value: object) -> bytes:

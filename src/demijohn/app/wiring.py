@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from demijohn._lib.concurrency import Pool
+from demijohn._lib.keys import KeyRing
+from demijohn._lib.sentinels import MISSING
 from demijohn._lib.source import caller
 from demijohn.app.assets import Assets, Fallback, find_assets
+from demijohn.app.binders import Binders
 from demijohn.app.checks import Checks
 from demijohn.app.defaults import BATTERIES, default_battery
 from demijohn.app.encoding import Encoder
+from demijohn.app.formats import Formats
 from demijohn.app.lifespan import Lifespan
+from demijohn.app.protection import Protection, deploy_checks, keys_of
 from demijohn.app.registries import BeforeSend, Commands, Driver, Named, TemplateRegistry
 from demijohn.app.scaffold import Scaffold
 from demijohn.app.services import Services, ServiceScope
@@ -19,9 +24,9 @@ from demijohn.app.settings import Settings
 from demijohn.app.signals import Signals
 from demijohn.errors import ConfigurationError
 from demijohn.http import Connection, Request, Response, WebSocket
-from demijohn.middleware import Guard
+from demijohn.middleware import CSRFGuard, Guard, Security, SecurityHeaders, TrustedProxies
 from demijohn.routing import ConverterResolver, Router, SlashPolicy
-from demijohn.types import Battery
+from demijohn.types import Battery, RateLimitStore
 
 __all__ = ["Wiring"]
 
@@ -37,9 +42,12 @@ class Wiring(Scaffold):
         self.settings = settings
         self.router = Router(slash=slash)
         self.encoder = Encoder()
-        self.services = Services()
+        self.binders = Binders()
+        self.services = Services(self.binders)
+        self.formats = Formats()
         self.lifespan = Lifespan()
         self.checks = Checks()
+        self.checks.add(deploy_checks, deploy=True)
         self.commands = Commands()
         self.templates = TemplateRegistry()
         self.batteries: Named[Battery] = Named("battery")
@@ -49,6 +57,8 @@ class Wiring(Scaffold):
         self.test_helpers: Named[Callable[..., Any]] = Named("test helper")
         self.current_names: Named[Callable[[Any], Any]] = Named("name of `current`")
         self.shell_names: Named[Callable[[], dict[str, Any]]] = Named("shell name")
+        self.security = Security()
+        self.rate_limits: RateLimitStore | None = None
         self.guards: list[Guard] = []
         self.converter_resolvers: list[ConverterResolver] = []
         self.before_send: list[BeforeSend] = []
@@ -64,6 +74,8 @@ class Wiring(Scaffold):
 
         self._pending: list[Battery] = []
         self._signals: Signals | None = None
+        self._protection: Protection | None = None
+        self._keys: KeyRing | None = None
         self._frozen_at = ""
 
     # -- what is added ------------------------------------------------------------------------------------------------
@@ -103,24 +115,47 @@ class Wiring(Scaffold):
 
     def provide(
         self,
-        service: type[T],
+        service: type[T] | Callable[..., Any],
         factory: Callable[..., Any] | None = None,
         *,
         scope: Literal["request", "app"] = "request",
+        value: Any = MISSING,
     ) -> None:
-        """Let handlers, commands and tests ask for `service` by annotation.
+        """Let handlers, commands, tasks and tests ask for `service` by annotation.
 
         The factory may be sync or async, or a generator whose part behind `yield` cleans up; its own parameters are
-        bound as a
-        handler's are. An app-scoped service is made once.
+        bound as a handler's are. An app-scoped service is made once; a `value` is there already (Any: it is of the
+        type asked for). A function alone stands for the type that it says it returns.
+
+        Raises:
+            ConfigurationError: DJN-214, it cannot be made this way.
         """
-        self.services.provide(service, factory, scope=scope)
+        self.services.provide(service, factory, scope=scope, value=value)
 
     @contextmanager
-    def override(self, service: type[T], factory: Callable[..., Any]) -> Iterator[None]:
-        """Put another factory in a service's place for a `with` block, as tests do."""
-        with self.services.override(service, factory):
+    def override(
+        self,
+        service: type[T] | Callable[..., Any],
+        factory: Callable[..., Any] | None = None,
+        *,
+        value: Any = MISSING,
+    ) -> Iterator[None]:
+        """Put another factory or value in a service's place for a `with` block, as tests do.
+
+        The function of a `Depends` can be overridden too (Any: the value is of the service's type).
+        """
+        with self.services.override(service, factory, value=value):
             yield
+
+    @contextmanager
+    def override_settings(self, **changes: Any) -> Iterator[None]:
+        """Put other settings in place for a `with` block, as tests do (Any: values of the fields)."""
+        before = self.settings
+        self.settings = before.replace(**changes)
+        try:
+            yield
+        finally:
+            self.settings = before
 
     def static_url(self, name: str, *, namespace: str = "") -> str:
         """Return the hashed URL of a static file: of a blueprint, or of the app.
@@ -199,6 +234,41 @@ class Wiring(Scaffold):
 
         return register
 
+    # -- protection ---------------------------------------------------------------------------------------------------
+
+    @property
+    def keys(self) -> KeyRing:
+        """The keys that the secret of the app gives, one for each purpose.
+
+        Raises:
+            ConfigurationError: There is no secret in production, or a weak one.
+        """
+        if self._keys is None:
+            self._keys = keys_of(self)
+        return self._keys
+
+    @property
+    def csrf(self) -> CSRFGuard | None:
+        """The guard against forged requests, or `None` where it is off."""
+        return None if self._protection is None else self._protection.csrf
+
+    @property
+    def security_headers(self) -> SecurityHeaders:
+        """The security headers of every response."""
+        return self.security.headers if self._protection is None else self._protection.headers
+
+    @property
+    def proxies(self) -> TrustedProxies | None:
+        """The proxies whose word is taken for scheme, host and client."""
+        return None if self._protection is None else self._protection.proxies
+
+    def protect(self) -> Protection:
+        """Put the safe defaults into the registries, once."""
+        if self._protection is None:
+            self._protection = Protection(self)
+            self._protection.install(self)
+        return self._protection
+
     # -- names ----------------------------------------------------------------------------------------------------
 
     def current_value(self, name: str, unit: Any) -> Any:
@@ -209,14 +279,7 @@ class Wiring(Scaffold):
 
     def scope_of(self, unit: Any) -> ServiceScope:
         """Return the services of a request or unit, opened at first use (Any: either)."""
-        scope: ServiceScope | None = unit.services
-        if scope is None:
-            scope = unit.services = self.services.open(unit)
-            endings = unit.ending
-            if endings is None:
-                endings = unit.ending = []
-            endings.append(scope.close)
-        return scope
+        return self.services.scope_of(unit)
 
     def _install_pending(self, *, final: bool = False) -> None:
         progress = True

@@ -13,8 +13,11 @@ __all__ = ["Commands", "cli", "main"]
 
 # Name -> (module, attribute, short help): a command's module is imported when it is called.
 OWN: dict[str, tuple[str, str]] = {
+    "run": ("serving", "Serve the app for development, with reload and debugger."),
+    "serve": ("serving", "Serve the app in production."),
     "routes": ("routes", "List the routes."),
     "shell": ("shell", "Open a Python prompt with the app loaded and `await`."),
+    "settings": ("showing", "Show each setting and where it comes from."),
     "check": ("checking", "Look for mistakes in the wiring."),
     "test": ("testing", "Run the tests of the project with pytest."),
     "explain": ("explaining", "Print the page of an error code."),
@@ -45,7 +48,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command by name, imported now."""
         if cmd_name in OWN:
-            return _load(OWN[cmd_name][0])
+            return _load(OWN[cmd_name][0], cmd_name)
         return self._of_app(ctx, wanted=cmd_name).get(cmd_name)
 
     def resolve_command(
@@ -103,8 +106,12 @@ def _likely() -> bool:
     return any(Path(name).is_file() for name in ("app.py", "main.py", "pyproject.toml"))
 
 
-def _load(module: str) -> click.Command:
+def _load(module: str, command: str) -> click.Command:
     # Spelled out: modules are not imported by string.
+    if module == "serving":
+        from demijohn.cli import serving
+
+        return serving.run if command == "run" else serving.serve_command
     if module == "routes":
         from demijohn.cli import listing
 
@@ -113,6 +120,10 @@ def _load(module: str) -> click.Command:
         from demijohn.cli import prompt
 
         return prompt.shell
+    if module == "showing":
+        from demijohn.cli import showing
+
+        return showing.settings
     if module == "checking":
         from demijohn.cli import checking
 

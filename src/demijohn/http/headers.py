@@ -78,6 +78,9 @@ def encode_value(value: str, /, name: str = "") -> bytes:
         ) from None
 
 
+_new = object.__new__
+
+
 def encode_lines(headers: HeadersLike) -> Raw:
     """Return headers given as a mapping or as pairs as lines for the wire."""
     return [(encode_name(name), encode_value(value, name)) for name, value in pairs_of(headers)]
@@ -118,7 +121,7 @@ class Headers(Mapping[str, str]):
 
         The list is kept, not copied.
         """
-        self = cls.__new__(cls)
+        self = _new(cls)
         self.raw = raw
         self._index = None
         return self
@@ -136,13 +139,10 @@ class Headers(Mapping[str, str]):
         return index
 
     def __getitem__(self, name: str, /) -> str:
-        index = self._index
-        if index is None:
-            index = self._by_name()
-        try:
-            return index[name.lower().encode("latin-1")].decode("latin-1")
-        except (KeyError, UnicodeEncodeError):
-            raise KeyError(name) from None
+        value = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
 
     @overload
     def get(self, name: str, /) -> str | None: ...
@@ -160,6 +160,16 @@ class Headers(Mapping[str, str]):
                 _names[name] = key
         value = index.get(key)
         return default if value is None else value.decode("latin-1")
+
+    def line(self, name: bytes) -> bytes | None:
+        """Return the bytes of a field whose name is given in lower case, or `None`.
+
+        This is `get` without decoding, for code that runs for every request.
+        """
+        index = self._index
+        if index is None:
+            index = self._by_name()
+        return index.get(name)
 
     def getlist(self, name: str) -> list[str]:
         """Return the value of each line of that name, in their order."""

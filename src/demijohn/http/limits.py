@@ -45,6 +45,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Header lines. Over it the answer is 431."""
     query_fields: int = 1000
     """Fields of the query string."""
+    json_depth: int = 200
+    """Arrays and objects inside each other, in JSON that is read without a type."""
     message_size: int = MiB
     """One WebSocket message. Over it the socket is closed with 1009."""
 

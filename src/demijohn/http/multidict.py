@@ -72,6 +72,11 @@ class MultiDict(Mapping[str, V_co], Generic[V_co]):
         except (ValueError, TypeError):
             return default
 
+    @property
+    def last(self) -> Mapping[str, V_co]:
+        """The last value of each name, as a plain mapping that is quick to read."""
+        return self._last
+
     def getlist(self, name: str) -> list[V_co]:
         """Return every value of `name` in its order; empty where there is none."""
         return [value for key, value in self._pairs if key == name]

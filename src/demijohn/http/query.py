@@ -33,32 +33,36 @@ def parse_pairs(
     if raw.count(b"&") >= limit:
         raise too_many(f"The {what} has more than {limit} fields.")
     try:
-        pairs = []
-        if b"%" not in raw:
-            text = raw.decode(codec)
-            if "+" in text:
-                text = text.replace("+", " ")
-            for field in text.split("&"):
-                if field:
-                    key, _, content = field.partition("=")
-                    pairs.append((key, content))
-            return pairs
-        for part in raw.replace(b"+", b" ").split(b"&"):
-            if part:
-                name, _, value = part.partition(b"=")
-                if b"%" in name:
-                    name = unquote_to_bytes(name)
-                if b"%" in value:
-                    value = unquote_to_bytes(value)
-                pairs.append((name.decode(codec), value.decode(codec)))
-        return pairs
+        text = raw.decode(codec)
+        if "%" in text or "+" in text:
+            return _unquoted(raw, codec)
     except UnicodeError:
         raise BadRequest(f"The {what} is not {codec.upper()}.") from None
+    if "&" not in text:
+        name, _, value = text.partition("=")
+        return [(name, value)]
+    return [(name, value) for name, _, value in [field.partition("=") for field in text.split("&") if field]]
+
+
+def _unquoted(raw: bytes, codec: str) -> list[tuple[str, str]]:
+    pairs = []
+    for field in raw.replace(b"+", b" ").split(b"&"):
+        if field:
+            name, _, value = field.partition(b"=")
+            if b"%" in name:
+                name = unquote_to_bytes(name)
+            if b"%" in value:
+                value = unquote_to_bytes(value)
+            pairs.append((name.decode(codec), value.decode(codec)))
+    return pairs
 
 
 def encode_pairs(pairs: Iterable[tuple[str, Any]]) -> str:
     """Write pairs as `a=1&b=2`. Values of any type are written as `str` writes them."""
     return "&".join(f"{quote_plus(str(name))}={quote_plus(str(value))}" for name, value in pairs)
+
+
+_new = object.__new__
 
 
 class QueryParams(MultiDict[str]):
@@ -86,7 +90,7 @@ class QueryParams(MultiDict[str]):
     @classmethod
     def from_raw(cls, raw: bytes, limit: int) -> "QueryParams":
         """Read a query string from the wire."""
-        self = cls.__new__(cls)
+        self = _new(cls)
         pairs = self._pairs = parse_pairs(raw, limit=limit, too_many=BadRequest) if raw else []
         self._last = dict(pairs)
         return self

@@ -115,8 +115,8 @@ def redirect(
         raise UnsafeRedirect(
             f"redirect() was given {location[:200]!r}, which leads away from this site.",
             why="A link to your site that forwards to another one is what phishers look for.",
-            fix="Give a path that begins with one slash; to another site on purpose:  redirect(url, external=True)  "
-            'or  redirect(url, allowed_hosts=["example.org"])',
+            fix="Give a path that begins with one slash (of a URL: `url.path_and_query`); to another site on purpose:  "
+            'redirect(url, external=True)  or  redirect(url, allowed_hosts=["example.org"])',
         )
     return RedirectResponse(location, status, headers)
 

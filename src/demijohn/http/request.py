@@ -34,6 +34,8 @@ __all__ = ["BodyConsumed", "ClientDisconnected", "Request", "read_json"]
 
 T = TypeVar("T")
 
+_NESTING = (list, dict)
+
 
 class ClientDisconnected(BadRequest):
     """The client left before its body was complete."""
@@ -45,14 +47,35 @@ class BodyConsumed(DemijohnError):
     code = "DJN-305"
 
 
-def read_json(data: bytes | str, what: str) -> Any:
+def is_deeper(value: Any, limit: int) -> bool:
+    """Whether more than `limit` lists and dicts lie inside each other; level by level, so that each is seen once."""
+    level = [value]
+    for _ in range(limit):
+        level = [
+            child
+            for each in level
+            for child in (each.values() if each.__class__ is dict else each)
+            if child.__class__ in _NESTING
+        ]
+        if not level:
+            return False
+    return True
+
+
+def read_json(data: bytes | str, *, what: str, depth: int) -> Any:
     """Read JSON of a client.
 
     Raises:
-        MalformedBody: It is no JSON, not UTF-8, or nested too deep.
+        MalformedBody: It is no JSON, not UTF-8, or nested deeper than `depth`.
     """
     try:
-        return msgspec.json.decode(data)
+        value = msgspec.json.decode(data)
+        if value.__class__ in _NESTING:
+            # With few brackets it cannot be deep.
+            found = data.count("[") + data.count("{") if isinstance(data, str) else data.count(b"[") + data.count(b"{")
+            if found > depth and is_deeper(value, depth):
+                raise RecursionError
+        return value
     except msgspec.DecodeError as error:
         raise MalformedBody(f"{what} is not JSON: {error}.") from None
     except UnicodeDecodeError:
@@ -311,7 +334,7 @@ class Request(Connection):
             return json_decoder(type)(await self.body())
         if self._json is not MISSING:
             return self._json
-        value = self._json = read_json(await self.body(), "The body")
+        value = self._json = read_json(await self.body(), what="The body", depth=self.limits.json_depth)
         return value
 
     async def form(self) -> FormData:

@@ -210,7 +210,8 @@ class Response:
 
         Args:
             method: Of the request.
-            defaults: The default headers of the app; one that the response sets itself is left out.
+            defaults: The default headers of the app; one that the response sets itself is left out, and one that it
+                sets to nothing is not sent at all.
         """
         lines: Raw = []
         own = self._headers
@@ -221,6 +222,9 @@ class Response:
             lines.extend([line for line in own if line[0] != b"content-length"])
         if defaults:
             names = {line[0] for line in lines}
+            if own:
+                known = {line[0] for line in defaults}
+                lines = [line for line in lines if line[1] or line[0] not in known]
             lines.extend([line for line in defaults if line[0] not in names])
         return lines
 
@@ -447,7 +451,7 @@ class JSONResponse(Response):
             check_status(status)
         self.status = status
         self.body = to_json(content)
-        self.content_type = content_type
+        self.content_type = content_type if content_type == "application/json" else check_content_type(content_type)
         self._headers = None
         self.background = None
         if headers is not None:

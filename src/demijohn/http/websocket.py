@@ -213,7 +213,7 @@ class WebSocket(Connection):
         message = await self.receive()
         if type is not None:
             return json_decoder(type)(message.encode() if isinstance(message, str) else message)
-        return read_json(message, "The message")
+        return read_json(message, what="The message", depth=self.limits.json_depth)
 
     async def send_text(self, text: str) -> None:
         """Send text.

@@ -47,7 +47,7 @@ class HTTPSRedirect:
             # A proxy ended the TLS and is not named as trusted: a redirect would go round for ever.
             self._warn()
             return None
-        if request.method not in ("GET", "HEAD"):
+        if request.scheme == "ws" or request.method not in ("GET", "HEAD"):
             raise Forbidden("This is answered by https alone.", extensions={"code": "https_required"})
         target = request.url.replace(scheme="https", hostname=host.name, port=self._port)
         return RedirectResponse(target, 308)

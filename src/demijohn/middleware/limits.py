@@ -37,8 +37,8 @@ class BodyLimitGuard:
         self._default = default
 
     def applies(self, methods: frozenset[str]) -> bool:
-        """GET and HEAD have no body that anyone reads."""
-        return not methods <= {"GET", "HEAD"}
+        """GET, HEAD and the handshake of a socket have no body that anyone reads."""
+        return not methods <= {"GET", "HEAD", "WEBSOCKET"}
 
     def __call__(self, request: Request) -> None:
         """Let the request pass, or refuse it.

@@ -20,7 +20,9 @@ _ATTRIBUTE = "__demijohn_marks__"
 class Guard(Protocol):
     """A check before the handler: it lets the request pass or raises an `HTTPError`.
 
-    It returns `None`, or an awaitable in the cases that need one (to read the form, to ask a shared store).
+    It returns `None`, or an awaitable in the cases that need one (to read the form, to ask a shared store). Where it
+    has a true attribute `early`, it comes before middleware; where it has a true `for_mounts`, mounted apps have it
+    too; where it has a method `check_socket`, handshakes of WebSockets go there.
     """
 
     @property

@@ -271,8 +271,8 @@ def _set_nonce(request: Request, response: Response, nonce: str) -> None:
         ("content-security-policy", policies.content_security_policy),
         ("content-security-policy-report-only", policies.report_only),
     ):
-        # An empty line is how a route leaves a default out.
-        if policy is not None and policy.takes_nonce and not headers.get(name):
+        # A policy that the handler wrote itself stays.
+        if policy is not None and policy.takes_nonce and headers.get(name) in (None, str(policy)):
             headers[name] = policy.with_nonce(nonce)
 
 

@@ -17,7 +17,7 @@ assert read(b'{"name": "Cup"}') == Item("Cup", 0)
 
 from demijohn.errors import FieldError
 from demijohn.schema.custom import register_decoder, register_encoder
-from demijohn.schema.decoding import convert, converter, json_decoder, msgpack_decoder, yaml_decoder
+from demijohn.schema.decoding import convert, converter, json_decoder, msgpack_decoder, shape_of, yaml_decoder
 from demijohn.schema.encoding import NotEncodable, to_builtins, to_json, to_msgpack, to_yaml
 from demijohn.schema.field import Field
 from demijohn.schema.formats import register_format
@@ -42,6 +42,7 @@ __all__ = [
     "register_format",
     "register_reader",
     "set_translator",
+    "shape_of",
     "to_builtins",
     "to_json",
     "to_msgpack",

@@ -69,8 +69,7 @@ class _Compiler:
         pad = "    " * depth
         for rule in shape.checked:
             constant = self.name("k", rule.constant) if rule.constant is not None else "None"
-            source = rule.source.replace("x", "\0").replace("k", constant).replace("ma\0", "max").replace("\0", x)
-            out.append(f"{pad}if not ({source}): return False")
+            out.append(f"{pad}if not ({rule.test_of(x, constant)}): return False")
         if isinstance(shape, ScalarShape) or not any(_needs(part, set()) for part in shape.parts()):
             return
         if isinstance(shape, SequenceShape):

@@ -30,7 +30,7 @@ def _cached_shape(tp: Any) -> Shape:
 
 
 def shape_of(tp: Any) -> Shape:
-    """Return the shape of a type; the most recent ones are kept (Any: annotations are of many types)."""
+    """Return the shape of a type; recent ones are kept (Any: annotations vary)."""
     try:
         return _cached_shape(tp)
     except TypeError as error:
@@ -50,9 +50,9 @@ class _Reader:
         self.native = _is_native(self.shape, set()) and _msgspec_reads(tp)
         self.check = compile_check(self.shape)
 
-    def walk(self, value: Any, place: Place, *, text: bool = False) -> Any:
+    def walk(self, value: Any, place: Place, *, text: bool = False, form: bool = False) -> Any:
         """Read with every error gathered, and raise them together."""
-        walk = Walk(text=text)
+        walk = Walk(text=text, form=form)
         try:
             found = self.shape.read(value, place, walk)
         except TooManyErrors:
@@ -329,11 +329,14 @@ def convert(value: object, tp: Any, *, text: bool = False, place: Place = ()) ->
 
 
 @overload
-def converter(tp: type[T], *, text: bool = False, place: Place = ()) -> Callable[[object], T]: ...
+def converter(tp: type[T], *, text: bool = False, form: bool = False, place: Place = ()) -> Callable[[object], T]: ...
 @overload
-def converter(tp: Any, *, text: bool = False, place: Place = ()) -> Callable[[object], Any]: ...
-def converter(tp: Any, *, text: bool = False, place: Place = ()) -> Callable[[object], Any]:
-    """Return `convert` for one type, prepared once."""
+def converter(tp: Any, *, text: bool = False, form: bool = False, place: Place = ()) -> Callable[[object], Any]: ...
+def converter(tp: Any, *, text: bool = False, form: bool = False, place: Place = ()) -> Callable[[object], Any]:
+    """Return `convert` for one type, prepared once.
+
+    With `form`, a `bool` that is missing is `False`, since browsers do not send a check box that was not ticked.
+    """
     reader = _reader(tp)
     if text:
 
@@ -345,7 +348,7 @@ def converter(tp: Any, *, text: bool = False, place: Place = ()) -> Callable[[ob
                 walk = Walk(text=True)
                 walk.fail(place, "missing")
                 raise ValidationFailed(walk.errors)
-            return reader.walk(value, place, text=True)
+            return reader.walk(value, place, text=True, form=form)
 
         return read_text
 

@@ -59,6 +59,10 @@ class Rule:
                 raise
             return False
 
+    def test_of(self, value: str, constant: str) -> str:
+        """Return the source of the test, with these two names in it."""
+        return re.sub(r"\b[xk]\b", lambda found: value if found[0] == "x" else constant, self.source)
+
     def error(self, place: tuple[str | int, ...]) -> FieldError:
         return field_error(place, self.code, **self.values)
 

@@ -39,10 +39,11 @@ class TooManyErrors(Exception):
 class Walk:
     """One pass over one value: whether it is text, and the errors found so far."""
 
-    __slots__ = ("errors", "text")
+    __slots__ = ("errors", "form", "text")
 
-    def __init__(self, *, text: bool) -> None:
+    def __init__(self, *, text: bool, form: bool = False) -> None:
         self.text = text
+        self.form = form  # a check box that was not ticked is not sent
         self.errors: list[FieldError] = []
 
     def add(self, error: FieldError) -> Any:
@@ -327,7 +328,7 @@ class UnionShape(Shape):
     def _first(self, members: Iterable[Shape], value: Any, place: Place, walk: Walk) -> Any:
         best: Walk | None = None
         for member in members:
-            attempt = Walk(text=walk.text)
+            attempt = Walk(text=walk.text, form=walk.form)
             try:
                 found = member.read(value, place, attempt)
             except TooManyErrors:
@@ -408,7 +409,9 @@ class ObjectShape(Shape):
             if walk.text and part is not MISSING and shape.blank and is_blank(part):
                 part = None if shape.nullable else MISSING
             if part is MISSING:
-                if member.required:
+                if walk.form and shape.family == "flag" and member.required:
+                    found[member.name] = False
+                elif member.required:
                     failed = walk.fail(inner, "missing") is FAILED
                 continue
             read = shape.read(part, inner, walk)

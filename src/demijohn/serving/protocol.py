@@ -38,6 +38,10 @@ def _make_hub(config: Any, server_state: Any, loop: asyncio.AbstractEventLoop) -
     app = config.loaded_app
     while not hasattr(app, "handle") and hasattr(app, "app"):
         app = app.app  # uvicorn's middleware for proxies and messages
+    freeze = getattr(app, "freeze", None)
+    if freeze is not None:
+        # Without a lifespan nobody built it yet, and the hub reads its default headers once.
+        freeze()
     ours = ServerConfig(
         root_path=config.root_path,
         access_log=bool(config.access_log),

@@ -97,12 +97,16 @@ class Writer:
         own = response._headers
         date_line = self.date_line
         if own:
-            lines = [b"%b: %b\r\n" % pair for pair in own if pair[0] not in _FRAMED]
+            # An empty line is how a response does without a default.
+            defaults = self.default_names
+            lines = [
+                b"%b: %b\r\n" % pair for pair in own if pair[0] not in _FRAMED and (pair[1] or pair[0] not in defaults)
+            ]
             text = b"".join(lines)
             if text.count(b"\n") != len(lines) or text.count(b"\r") != len(lines):
                 raise ValueError("A header has a line break in it.")
             names = {name for name, _ in own}
-            if names.isdisjoint(self.default_names):
+            if names.isdisjoint(defaults):
                 parts.append(self.default_lines)
             else:
                 parts += [b"%b: %b\r\n" % pair for pair in self._default_pairs if pair[0] not in names]

@@ -1,0 +1,159 @@
+"""The safe defaults of an app: guards, security headers, keys and proxies, on unless `Security` says otherwise."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from demijohn._lib.keys import KeyRing
+from demijohn.app.checks import CheckMessage
+from demijohn.app.context import current
+from demijohn.app.scaffold import Hook
+from demijohn.http import DEFAULT_LIMITS, Markup, Request, Response
+from demijohn.middleware import (
+    BodyLimitGuard,
+    CSRFGuard,
+    Guard,
+    HostGuard,
+    HTTPSRedirect,
+    SecurityHeaders,
+    TrustedProxies,
+    ViolationReports,
+    csp_nonce,
+    csrf_exempt,
+    csrf_token,
+    find_keys,
+)
+from demijohn.middleware.violations import REPORT_PATH
+
+__all__ = ["Protection", "deploy_checks", "keys_of"]
+
+Lines = list[tuple[bytes, bytes]]
+
+
+class Protection:
+    """What `Security` and the settings come to for one app.
+
+    Made when the app is built; batteries find the parts as `app.csrf`, `app.security_headers`, `app.proxies`.
+    """
+
+    __slots__ = ("csrf", "guards", "headers", "lines", "mounted_lines", "proxies", "redirect")
+
+    def __init__(self, app: Any) -> None:
+        settings, security = app.settings, app.security
+        development: bool = app.debug
+        hosts = (*settings.allowed_hosts, *security.allowed_hosts)
+        https = bool(hosts) and not development if security.https is None else security.https
+        self.headers: SecurityHeaders = security.headers
+        if development:
+            self.headers = self.headers.reporting_to(REPORT_PATH)
+        self.lines: Lines = self.headers.lines(production=https)
+        # A mounted app answers for itself; that the site is reached by https alone holds for all of it.
+        self.mounted_lines: Lines = [(name, b"") for name, _ in self.lines if name != b"strict-transport-security"]
+        self.proxies: TrustedProxies | None = security.trusted_proxies
+        if self.proxies is None and settings.trusted_proxies:
+            self.proxies = TrustedProxies(settings.trusted_proxies)
+        self.csrf: CSRFGuard | None = None
+        if security.csrf:
+            self.csrf = CSRFGuard(
+                lambda: app.keys,
+                trusted_origins=(*settings.trusted_origins, *security.trusted_origins),
+                development=development,
+            )
+        self.redirect = HTTPSRedirect() if https else None
+        self.guards: list[Guard] = [
+            HostGuard(hosts, development=development),
+            BodyLimitGuard(security.limits, default=security.limits is DEFAULT_LIMITS),
+        ]
+        if self.csrf is not None:
+            self.guards.append(self.csrf)
+
+    def install(self, app: Any) -> None:
+        """Put the parts into the registries of the app, before what the app and its batteries added themselves."""
+        app.guards[:0] = self.guards
+        named = {name for name, _ in app.default_headers}
+        app.default_headers[:0] = [line for line in self.lines if line[0] not in named]
+        if self.redirect is not None:
+            app.before.insert(0, Hook(self.redirect.redirect, inline=True))
+        names = app.templates.globals
+        names.setdefault("csrf", _csrf_field)
+        names.setdefault("csrf_token", lambda: csrf_token(current.request))
+        names.setdefault("csp_nonce", lambda: csp_nonce(current.request))
+        if app.debug:
+            _take_reports(app)
+
+    def bare(self, request: Request, response: Response) -> None:
+        """Leave the default headers out of the response of a mounted app, but for those it sets itself."""
+        own = response._headers
+        if own is None:
+            response._headers = list(self.mounted_lines)
+        else:
+            names = {name for name, _ in own}
+            own.extend([line for line in self.mounted_lines if line[0] not in names])
+
+
+def keys_of(app: Any) -> KeyRing:
+    """Return the keys of an app, from its settings or the file of development."""
+    settings = app.settings
+    secrets = [secret.reveal() for secret in (settings.secret_key, *settings.secret_key_fallbacks) if secret]
+    return find_keys(secrets, production=not app.debug, directory=app.root_path)
+
+
+def _csrf_field() -> Markup:
+    token = csrf_token(current.request)
+    if not token:
+        return Markup()
+    return Markup(f'<input type="hidden" name="{current.app.csrf.form_field}" value="{token}">')
+
+
+def _take_reports(app: Any) -> None:
+    reports = ViolationReports(development=True)
+
+    @csrf_exempt
+    async def csp_report(request: Request) -> Response:
+        return await reports(request)
+
+    app.add_route(REPORT_PATH, csp_report, methods=["POST"], name="demijohn.csp_report")
+
+
+def deploy_checks(app: Any) -> Iterator[CheckMessage]:
+    """Yield what a deployment lacks; what fails closed by itself is a warning, so that `serve` starts."""
+    settings, security = app.settings, app.security
+    hosts = (*settings.allowed_hosts, *security.allowed_hosts)
+    if app.debug:
+        yield CheckMessage(
+            level="error", id="security.debug", text="The app runs with debug=True.", hint="Unset DEBUG in production."
+        )
+    if not settings.secret_key:
+        yield CheckMessage(
+            level="warning",
+            id="security.secret_key",
+            text="SECRET_KEY is not set.",
+            hint="See: demijohn explain DJN-740",
+        )
+    if not hosts:
+        yield CheckMessage(
+            level="warning",
+            id="security.allowed_hosts",
+            text="No host is allowed but this machine.",
+            hint="Set ALLOWED_HOSTS=example.org  See: demijohn explain DJN-741",
+        )
+    elif "*" in hosts:
+        yield CheckMessage(
+            level="warning",
+            id="security.any_host",
+            text="Every host is allowed.",
+            hint="Name the hosts, unless a proxy in front checks them.",
+        )
+    if not security.csrf:
+        yield CheckMessage(
+            level="warning",
+            id="security.csrf",
+            text="Forms and changes are accepted from other sites.",
+            hint="Remove csrf=False, and mark single handlers @csrf_exempt.",
+        )
+    if security.https is False:
+        yield CheckMessage(
+            level="warning",
+            id="security.https",
+            text="The site does not insist on https.",
+            hint="Remove https=False, unless a proxy in front redirects and sends HSTS.",
+        )

@@ -1,0 +1,274 @@
+"""What compiled binding code calls where straight code ends: slow paths, bodies, messages."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias, get_args, get_origin
+
+import msgspec
+
+from demijohn._lib.sentinels import MISSING
+from demijohn.app.signatures import optional, stripped
+from demijohn.errors import FieldError, UnsupportedMediaType, ValidationFailed
+from demijohn.http import FormData, Headers, Request, UploadFile
+from demijohn.schema import (
+    converter,
+    field_error,
+    fields_of,
+    json_decoder,
+    msgpack_decoder,
+    shape_of,
+    yaml_decoder,
+)
+
+__all__ = ["BodyReader", "TextReader", "WholeReader", "default_of", "join", "missing", "read_file", "read_files"]
+
+Errors: TypeAlias = list[FieldError] | None
+
+
+def missing(errors: Errors, *place: str) -> list[FieldError]:
+    """Add the error of a value that is not there."""
+    error = field_error(place, "missing")
+    return [error] if errors is None else [*errors, error]
+
+
+def join(errors: Errors, failed: ValidationFailed) -> list[FieldError]:
+    """Add the errors of a part to those of the whole."""
+    if errors is None:
+        return failed.errors
+    # Two parameters may need the same dependency, and fail by it.
+    return [*errors, *[error for error in failed.errors if error not in errors]]
+
+
+def default_of(default: Any, tp: Any) -> Any:
+    """Return what stands for a value that was not given: the default, `None` where that is allowed, or `MISSING`.
+
+    Any: defaults are of many types.
+    """
+    if default is not MISSING:
+        return default
+    return None if optional(tp) else MISSING
+
+
+class TextReader:
+    """Reads one value from text, or many of a list; where straight code gave up."""
+
+    __slots__ = ("blank", "default", "place", "read")
+
+    def __init__(self, tp: Any, place: tuple[str, ...], default: Any) -> None:
+        self.read = converter(tp, text=True, place=place)
+        self.place = place
+        self.default = default
+        self.blank = shape_of(tp).blank
+
+    def __call__(self, raw: Any, errors: Errors) -> tuple[Any, Errors]:
+        # A blank is nothing: None where the type allows it, as `converter` says, else the default.
+        if self.blank and self.default is not MISSING and self.default is not None and _is_blank(raw):
+            return self.default, errors
+        try:
+            return self.read(raw), errors
+        except ValidationFailed as failed:
+            return None, join(errors, failed)
+
+
+class WholeReader:
+    """Reads a class from all fields of a query, a form, the headers or the cookies."""
+
+    __slots__ = ("names", "read", "source")
+
+    def __init__(self, tp: Any, source: str) -> None:
+        self.read = converter(stripped(tp) if optional(tp) else tp, text=True, form=source == "form", place=(source,))
+        self.source = source
+        self.names = [field.alias for field in fields_of(stripped(tp)).values()] if source == "header" else []
+
+    def __call__(self, values: Any, errors: Errors) -> tuple[Any, Errors]:
+        if self.source == "header":
+            values = self._from_headers(values)
+        try:
+            return self.read(values), errors
+        except ValidationFailed as failed:
+            return None, join(errors, failed)
+
+    def _from_headers(self, headers: Headers) -> dict[str, list[str]]:
+        found = {name: headers.getlist(name.rstrip("_").replace("_", "-")) for name in self.names}
+        return {name: lines for name, lines in found.items() if lines}
+
+
+def read_file(form: FormData, name: str, default: Any, max_size: int | None, errors: Errors) -> tuple[Any, Errors]:
+    """Return one file of a form."""
+    value = form.get(name)
+    if isinstance(value, UploadFile):
+        return value, _too_large(value, name, max_size, errors)
+    if value is None or not value:
+        return (None, missing(errors, "form", name)) if default is MISSING else (default, errors)
+    return None, [*(errors or ()), field_error(("form", name), "type", expected="a file")]
+
+
+def read_files(form: FormData, name: str, default: Any, max_size: int | None, errors: Errors) -> tuple[Any, Errors]:
+    """Return all files of a name."""
+    values = [value for value in form.getlist(name) if value != ""]
+    files = [value for value in values if isinstance(value, UploadFile)]
+    if len(files) < len(values):
+        return None, [*(errors or ()), field_error(("form", name), "type", expected="a file")]
+    if not files:
+        return (None, missing(errors, "form", name)) if default is MISSING else (default, errors)
+    for file in files:
+        errors = _too_large(file, name, max_size, errors)
+    return files, errors
+
+
+def _too_large(file: UploadFile, name: str, max_size: int | None, errors: Errors) -> Errors:
+    if max_size is None or file.size <= max_size:
+        return errors
+    return [*(errors or ()), field_error(("form", name), "max_length", limit=max_size, unit="bytes")]
+
+
+class BodyReader:
+    """Chooses by the content type how a body is read into a type.
+
+    `known` maps the bytes of a `Content-Type` line to the decoder; `choose` fills it in.
+    """
+
+    __slots__ = ("allowed", "default", "is_text", "known", "place", "tp")
+
+    def __init__(
+        self, tp: Any, *, default: Any = MISSING, allowed: frozenset[str] | None = None, place: str = "body"
+    ) -> None:
+        self.tp = tp
+        self.place = (place,)
+        self.default = default
+        self.allowed = allowed
+        self.is_text = False
+        read = self._decoder(json_decoder)
+        self.known: dict[bytes | None, Callable[[bytes], Any]] = {None: read, b"application/json": read}
+
+    def choose(self, kind: bytes) -> Callable[[bytes], Any]:
+        """Return the decoder of a content type.
+
+        Raises:
+            UnsupportedMediaType: Nothing reads it here.
+        """
+        essence = kind.partition(b";")[0].strip().lower()
+        if essence in (b"application/json", b"text/json") or essence.endswith(b"+json"):
+            read = self.known[None]
+        elif essence in (b"application/msgpack", b"application/x-msgpack", b"application/vnd.msgpack"):
+            read = self._decoder(msgpack_decoder)
+        elif essence in (b"application/yaml", b"application/x-yaml", b"text/yaml") and _has_yaml():
+            read = self._decoder(yaml_decoder)
+        elif essence == b"text/plain" and self.is_text:
+            read = self._read_plain
+        else:
+            raise UnsupportedMediaType(
+                "The body has to be JSON: send it with `Content-Type: application/json`.",
+                headers=[("accept-post", "application/json, application/msgpack")],
+            )
+        if len(self.known) < 32:
+            self.known[kind] = read
+        return read
+
+    async def read_any(self, request: Request, errors: Errors) -> tuple[Any, Errors]:
+        """Read a form or a body, whichever came."""
+        kind = request.headers.line(b"content-type")
+        if kind is None or not kind.lower().startswith((b"multipart/form-data", b"application/x-www-form-urlencoded")):
+            body = await request.body()
+            return self(body, self.known.get(kind) or self.choose(kind or b""), errors)
+        form: Any = await request.form()
+        if self.allowed is not None:
+            form = {name: form.getlist(name) for name in form if name in self.allowed}
+        try:
+            return converter(self.tp, text=True, form=True, place=("form",))(form), errors
+        except ValidationFailed as failed:
+            return None, join(errors, failed)
+
+    def __call__(self, body: bytes, decode: Callable[[bytes], Any], errors: Errors) -> tuple[Any, Errors]:
+        """Read a body of which the decoder is known."""
+        if not body:
+            if self.default is MISSING:
+                return None, missing(errors, *self.place)
+            return self.default, errors
+        try:
+            return decode(body), errors
+        except ValidationFailed as failed:
+            return None, join(errors, failed)
+
+    def _decoder(self, make: Callable[..., Callable[[bytes], Any]]) -> Callable[[bytes], Any]:
+        if self.allowed is None:
+            return make(self.tp, place=self.place)
+        return _Limited(self.tp, self.allowed, make(Any, place=self.place), self.place)
+
+    def _read_plain(self, body: bytes) -> str:
+        try:
+            return body.decode()
+        except UnicodeDecodeError:
+            raise UnsupportedMediaType("The text has to be UTF-8.") from None
+
+
+class _Limited:
+    """Reads a class of which a client may set some fields only."""
+
+    def __init__(self, tp: Any, allowed: frozenset[str], parse: Callable[[bytes], Any], place: tuple[str, ...]) -> None:
+        self.parse = parse
+        self.allowed = allowed
+        self.place = place
+        self.read = converter(tp, place=place)
+
+    def __call__(self, body: bytes) -> Any:
+        raw = self.parse(body)
+        value: Any = None
+        errors = [
+            field_error((*self.place, *inner, name), "unknown")
+            for inner, item in _objects(raw)
+            for name in item
+            if name not in self.allowed
+        ]
+        try:
+            value = self.read(raw)
+        except ValidationFailed as failed:
+            errors = [*failed.errors, *errors]
+        if errors:
+            raise ValidationFailed(errors)
+        return value
+
+
+def _objects(raw: Any) -> Iterator[tuple[tuple[int, ...], Mapping[str, Any]]]:
+    if isinstance(raw, dict):
+        yield (), raw
+    elif isinstance(raw, list):
+        for index, item in enumerate(raw):
+            if isinstance(item, dict):
+                yield (index,), item
+
+
+def allowed_fields(tp: Any, include: tuple[str, ...] | None, exclude: tuple[str, ...] | None) -> frozenset[str] | None:
+    """Return the names on the wire that a client may send, or `None` for all."""
+    if include is None and exclude is None:
+        return None
+    bare = stripped(tp)
+    if get_origin(bare) in (list, tuple, set):
+        bare = get_args(bare)[0]
+    fields = fields_of(bare)
+    names = set(include) if include is not None else set(fields) - set(exclude or ())
+    return frozenset(field.alias for name, field in fields.items() if name in names)
+
+
+def together(parts: list[tuple[str, str, Any, Any]]) -> type[msgspec.Struct]:
+    """Make the Struct of a body of several values: `(name, wire, type, default)` each (Any: types and defaults)."""
+    fields: list[Any] = []
+    for name, _, tp, default in parts:
+        if default is MISSING:
+            fields.append((name, tp))
+        elif isinstance(default, list | dict | set | bytearray):
+            fields.append((name, tp, msgspec.field(default_factory=default.copy)))
+        else:
+            fields.append((name, tp, default))
+    return msgspec.defstruct(
+        "Body", fields, kw_only=True, rename={name: wire for name, wire, _, _ in parts if wire != name} or None
+    )
+
+
+def _has_yaml() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("yaml") is not None
+
+
+def _is_blank(raw: Any) -> bool:
+    return isinstance(raw, str) and not raw.strip()

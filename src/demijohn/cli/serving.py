@@ -1,0 +1,126 @@
+"""`demijohn run` and `demijohn serve`."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from demijohn.app import App
+from demijohn.cli.target import find_target, load_app
+from demijohn.errors import DemijohnError
+from demijohn.serving import TLS, Proxies, Recycling, ServerConfig, Timeouts, run_development, serve
+
+__all__ = ["run", "serve_command"]
+
+
+def _loader(target: str | None) -> Callable[[], App]:
+    wanted = find_target(target)
+
+    def load() -> App:
+        return load_app(wanted)
+
+    return load
+
+
+def _bind(host: str, port: int, bind: tuple[str, ...]) -> str | tuple[str, ...]:
+    if bind:
+        return bind
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@click.command()
+@click.argument("target", required=False)
+@click.option("--host", "-h", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", "-p", default=8000, show_default=True, envvar="PORT", help="The port; 0 takes a free one.")
+@click.option("--bind", "-b", multiple=True, metavar="ADDRESS", help="host:port, unix:PATH or fd:N; instead of both.")
+@click.option("--reload/--no-reload", default=True, show_default=True, help="Load the app anew when a file changes.")
+@click.option("--watch", multiple=True, type=click.Path(path_type=Path), help="Watch this folder or file too.")
+@click.option("--debug/--no-debug", default=True, show_default=True, help="Show errors in the browser.")
+def run(
+    target: str | None,
+    host: str,
+    port: int,
+    bind: tuple[str, ...],
+    reload: bool,
+    watch: tuple[Path, ...],
+    debug: bool,
+) -> None:
+    """Serve the app for development, with reload and debugger.
+
+    TARGET is `hello.py`, `hello.py:app` or `package.module:factory`; without one the app of this folder is found.
+    """
+    os.environ.setdefault("DEMIJOHN_ENV", "development")
+    if debug:
+        os.environ.setdefault("DEMIJOHN_DEBUG", "true")
+    paths = [Path.cwd(), *watch]
+    sys.exit(run_development(_loader(target), ServerConfig(bind=_bind(host, port, bind)), watch=paths, reload=reload))
+
+
+@click.command(name="serve")
+@click.argument("target", required=False)
+@click.option("--host", "-h", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", "-p", default=8000, show_default=True, envvar="PORT", help="The port; 0 takes a free one.")
+@click.option("--bind", "-b", multiple=True, metavar="ADDRESS", help="host:port, unix:PATH, fd:N or systemd.")
+@click.option("--workers", "-w", default=1, show_default=True, envvar="WEB_CONCURRENCY", help="Processes.")
+@click.option("--trust-proxy", multiple=True, metavar="NETWORK", help="Believe forwarded headers from there.")
+@click.option("--root-path", default="", help="The prefix under which a proxy shows the app.")
+@click.option("--request-timeout", type=float, default=30.0, show_default=True, help="Seconds for a handler; 0: none.")
+@click.option("--graceful-timeout", type=float, default=30.0, show_default=True, help="Seconds to finish at the end.")
+@click.option("--max-requests", type=int, help="Replace a worker after so many requests.")
+@click.option("--max-memory", type=int, metavar="MIB", help="Replace a worker that holds more memory than this.")
+@click.option("--access-log/--no-access-log", default=False, show_default=True, help="Log one line for each response.")
+@click.option("--certificate", type=click.Path(exists=True), help="Certificate chain for https, PEM.")
+@click.option("--key", type=click.Path(exists=True), help="Private key for https, PEM.")
+@click.option("--ignore-checks", is_flag=True, help="Serve although checks of the deployment fail.")
+@click.pass_context
+def serve_command(
+    context: click.Context,
+    /,
+    target: str | None,
+    host: str,
+    port: int,
+    bind: tuple[str, ...],
+    workers: int,
+    **options: object,
+) -> None:
+    """Serve the app in production.
+
+    SIGTERM ends it without losing a request, SIGHUP loads the app anew, worker by worker.
+    """
+    given = context.params
+    os.environ.setdefault("DEMIJOHN_ENV", "production")
+    load = _loader(target)
+    _check(load, ignore=given["ignore_checks"])
+    tls = TLS(certificate=given["certificate"], key=given["key"]) if given["certificate"] else None
+    config = ServerConfig(
+        bind=_bind(host, port, bind),
+        workers=workers,
+        root_path=given["root_path"],
+        access_log=given["access_log"],
+        proxies=Proxies(trusted=given["trust_proxy"]),
+        recycling=Recycling(
+            max_requests=given["max_requests"],
+            max_rss=given["max_memory"] * 1024 * 1024 if given["max_memory"] else None,
+        ),
+        timeouts=Timeouts(request=given["request_timeout"] or None, grace=given["graceful_timeout"]),
+        tls=tls,
+    )
+    sys.exit(serve(load, config))
+
+
+def _check(load: Callable[[], App], *, ignore: bool) -> None:
+    """Refuse to start where a check of the deployment fails."""
+    app = load()
+    app.freeze()
+    failed = [message for message in app.run_checks(deploy=True) if message.is_at_least("error")]
+    for message in failed:
+        click.secho(str(message), fg="red", err=True)
+    if failed and not ignore:
+        raise DemijohnError(
+            f"{len(failed)} checks of the deployment fail.",
+            why="Serving like this would be unsafe or would not work.",
+            fix="Mend them, or start with --ignore-checks.",
+            code="DJN-610",
+        )

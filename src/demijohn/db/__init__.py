@@ -1,0 +1,79 @@
+"""Models and queries, units of work: SQLAlchemy 2.1 all the way down.
+
+```python
+import asyncio
+
+from demijohn.db import Database, Mapped, Model, column
+
+
+class Tag(Model, isolated=True):  # a base of its own keeps this example apart from your models
+    pass
+
+
+class Label(Tag):
+    name: Mapped[str] = column(max_length=40, unique=True)
+
+
+db = Database("sqlite://")
+
+
+async def main():
+    await db.create_all(Tag)
+    await Label.create(name="python")
+    assert await Label.where(Label.name == "python").exists()
+
+
+asyncio.run(db.run(main()))
+```
+"""
+
+from sqlalchemy.orm import Mapped
+
+from demijohn.db.columns import column, foreign_key
+from demijohn.db.database import Database
+from demijohn.db.engines import DatabaseTimeouts
+from demijohn.db.faults import (
+    AlreadyBegun,
+    ModelError,
+    NoDatabase,
+    NotLoaded,
+    NoUnit,
+    OtherTask,
+    QueryError,
+    TransactionLost,
+)
+from demijohn.db.models import Model, UUIDModel
+from demijohn.db.pages import KeysetPage, Paginated
+from demijohn.db.querysets import QuerySet, RowSet
+from demijohn.db.relations import belongs_to, has_many, has_one, many_to_many
+from demijohn.db.storage import now, uuid7
+from demijohn.db.watching import max_queries
+
+__all__ = [
+    "AlreadyBegun",
+    "Database",
+    "DatabaseTimeouts",
+    "KeysetPage",
+    "Mapped",
+    "Model",
+    "ModelError",
+    "NoDatabase",
+    "NoUnit",
+    "NotLoaded",
+    "OtherTask",
+    "Paginated",
+    "QueryError",
+    "QuerySet",
+    "RowSet",
+    "TransactionLost",
+    "UUIDModel",
+    "belongs_to",
+    "column",
+    "foreign_key",
+    "has_many",
+    "has_one",
+    "many_to_many",
+    "max_queries",
+    "now",
+    "uuid7",
+]

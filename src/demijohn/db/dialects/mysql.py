@@ -1,0 +1,96 @@
+"""asyncmy under SQLAlchemy, with BEGIN at the first write. MariaDB and MySQL share it."""
+
+from typing import Any
+
+from sqlalchemy.dialects.mysql.asyncmy import (
+    AsyncAdapt_asyncmy_connection,
+    AsyncAdapt_asyncmy_dbapi,
+    MySQLDialect_asyncmy,
+)
+from sqlalchemy.dialects.mysql.mariadb import MariaDBDialect as _MariaDBDialect
+from sqlalchemy.util.concurrency import await_
+
+from demijohn._lib.extras import need
+from demijohn.db.dialects.deferral import DeferredBegin
+
+__all__ = ["MariaDBDialect", "MySQLDialect"]
+
+_ISOLATION = {"READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"}
+
+
+class _Connection(AsyncAdapt_asyncmy_connection):
+    __slots__ = ("begun", "holder", "manual")
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.begun = False
+        self.manual = False
+        self.holder = ""
+
+    def is_begun(self) -> bool:
+        return self.begun or self.manual
+
+    def begin_now(self, *, isolation: str | None = None, read_only: bool = False) -> None:
+        if self.begun or self.manual:
+            return
+        if isolation is not None:
+            if isolation.upper() not in _ISOLATION:
+                raise ValueError(f"{isolation!r} is not an isolation level: {', '.join(sorted(_ISOLATION))}.")
+            self.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation.upper()}")
+        self.execute("START TRANSACTION READ ONLY" if read_only else "START TRANSACTION")
+        self.begun = True
+
+    def commit(self) -> None:
+        if self.begun:
+            self.begun = False
+            super().commit()
+
+    def rollback(self) -> None:
+        if self.begun:
+            self.begun = False
+            super().rollback()
+
+
+class _Driver(AsyncAdapt_asyncmy_dbapi):
+    def connect(self, *arguments: Any, **options: Any) -> Any:
+        create = options.pop("async_creator_fn", self.asyncmy.connect)
+        statement, lock = options.pop("statement_limit", 0), options.pop("lock_limit", 0)
+        options.setdefault("charset", "utf8mb4")
+        connection = await_(_Connection.create(self, create(*arguments, autocommit=True, **options)))
+        # The two servers share a protocol and a URL, and name the limit of a statement each in its own way.
+        is_mariadb = "mariadb" in str(connection._connection.get_server_info()).lower()
+        limit = f"max_statement_time={statement:g}" if is_mariadb else f"max_execution_time={int(statement * 1000)}"
+        lock_limit = f", innodb_lock_wait_timeout={lock}" if lock else ""
+        connection.execute(f"SET SESSION time_zone='+00:00', {limit}{lock_limit}")
+        return connection
+
+
+class MySQLDialect(DeferredBegin, MySQLDialect_asyncmy):
+    """`mysql+demijohn`: the server's autocommit is on.
+
+    A transaction is always begun by name.
+    """
+
+    driver = "demijohn"
+    supports_statement_cache = True
+
+    @classmethod
+    def import_dbapi(cls) -> Any:
+        return _Driver(need("asyncmy", extra="mysql", wanted_for="A mysql:// or mariadb:// database"))
+
+    def set_isolation_level(self, dbapi_connection: Any, level: Any) -> None:
+        dbapi_connection.manual = level == "AUTOCOMMIT"
+        if level != "AUTOCOMMIT":
+            cursor = dbapi_connection.cursor()
+            cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
+            cursor.close()
+
+    def detect_autocommit_setting(self, dbapi_conn: Any) -> bool:
+        return bool(dbapi_conn.manual)
+
+
+class MariaDBDialect(_MariaDBDialect, MySQLDialect):
+    """`mariadb+demijohn`."""
+
+    driver = "demijohn"
+    supports_statement_cache = True

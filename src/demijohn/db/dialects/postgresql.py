@@ -1,0 +1,84 @@
+"""asyncpg under SQLAlchemy, with BEGIN at the first write."""
+
+from typing import Any
+
+from sqlalchemy.dialects.postgresql.asyncpg import (
+    AsyncAdapt_asyncpg_connection,
+    AsyncAdapt_asyncpg_dbapi,
+    PGDialect_asyncpg,
+)
+from sqlalchemy.util.concurrency import await_
+
+from demijohn._lib.extras import need
+from demijohn.db.dialects.deferral import DeferredBegin
+
+__all__ = ["PostgreSQLDialect"]
+
+
+class _Connection(AsyncAdapt_asyncpg_connection):
+    __slots__ = ("holder", "wanted")
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
+        self.wanted: tuple[str | None, bool] | None = None
+        self.holder = ""
+
+    def is_begun(self) -> bool:
+        return self.wanted is not None
+
+    def begin_now(self, *, isolation: str | None = None, read_only: bool = False) -> None:
+        """Begin: before the next statement where nothing special is asked for, else now."""
+        if self.wanted is None:
+            self.wanted = (isolation.lower().replace(" ", "_") if isolation else None, read_only)
+            if isolation or read_only:
+                await_(self._start_transaction())
+
+    async def _start_transaction(self) -> None:
+        if self.wanted is None or self.isolation_level == "autocommit":
+            return
+        before = self.isolation_level, self.readonly
+        isolation, read_only = self.wanted
+        self.isolation_level, self.readonly = isolation or before[0], read_only or before[1]
+        try:
+            await super()._start_transaction()  # type: ignore[no-untyped-call]
+        except BaseException:
+            self.wanted = None
+            raise
+        finally:
+            self.isolation_level, self.readonly = before
+
+    def commit(self) -> None:
+        self.wanted = None
+        super().commit()  # type: ignore[no-untyped-call]
+
+    def rollback(self) -> None:
+        self.wanted = None
+        super().rollback()  # type: ignore[no-untyped-call]
+
+
+class _Driver(AsyncAdapt_asyncpg_dbapi):
+    def connect(self, *arguments: Any, **options: Any) -> Any:
+        create = options.pop("async_creator_fn", self.asyncpg.connect)
+        cache_size = options.pop("prepared_statement_cache_size", 500)
+        naming = options.pop("prepared_statement_name_func", None)
+        return await_(
+            _Connection.create(
+                self,
+                create(*arguments, **options),
+                prepared_statement_cache_size=cache_size,
+                prepared_statement_name_func=naming,
+            )
+        )
+
+
+class PostgreSQLDialect(DeferredBegin, PGDialect_asyncpg):
+    """`postgresql+demijohn`: SQLAlchemy's asyncpg dialect that begins late."""
+
+    driver = "demijohn"
+    supports_statement_cache = True
+
+    @classmethod
+    def import_dbapi(cls) -> Any:
+        return _Driver(  # type: ignore[no-untyped-call]
+            need("asyncpg", extra="postgresql", wanted_for="A postgresql:// database")
+        )

@@ -1,0 +1,198 @@
+"""Steps a coroutine, and moves it into a greenlet when the database is first needed.
+
+Until then a generator passes every future that the coroutine yields up to the task, for less than a microsecond. The
+first database call yields a marker; from there on the coroutine is stepped inside a greenlet, where plain attribute
+access may wait for the database: a relation that was not loaded loads itself, also in a template or an encoder that
+the coroutine calls.
+
+The greenlets follow the protocol of `sqlalchemy.util.greenlet_spawn`, so SQLAlchemy's own async engine works inside
+of them. There is one difference: the parent is set anew before each switch, so that a greenlet which was made within
+the first, eager step of a task (`asyncio.eager_task_factory`) returns to the greenlet that resumes it and not to the
+one that happened to make it.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from threading import get_ident
+from types import coroutine as generator_coroutine
+from typing import Any, Final, TypeVar, cast
+
+from greenlet import getcurrent, greenlet
+
+from demijohn._lib.concurrency import find_servant, wait_in_thread
+
+__all__ = ["Frame", "drive", "enter", "is_inside", "run_in_greenlet", "spawn"]
+
+T = TypeVar("T")
+current_task = asyncio.current_task
+
+
+class _Marker:
+    """What a coroutine yields to ask for the greenlet; a task that is not driven would refuse it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<ENTER>"
+
+
+_ENTER: Final = _Marker()
+
+
+class Frame:
+    """Who runs the code.
+
+    That is the task (or the thread), whether it is driven, and whether it is inside of its greenlet.
+    """
+
+    __slots__ = ("driven", "inside", "task", "thread")
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[Any] | None = None
+        self.thread = 0
+        self.driven = False
+        self.inside = False
+
+    def is_owner(self) -> bool:
+        """Return whether the calling task or thread is the one that this frame belongs to."""
+        try:
+            task = current_task()
+        except RuntimeError:  # no loop runs here: a worker thread or a script
+            return self.thread == get_ident()
+        return task is self.task if task is not None else self.thread == get_ident()
+
+
+class _Greenlet(greenlet):  # type: ignore[misc]  # greenlet has no types
+    """A greenlet that `sqlalchemy.util.await_` accepts, in the context of the one that makes it."""
+
+    __sqlalchemy_greenlet_provider__ = True
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        parent = getcurrent()
+        super().__init__(function, parent)
+        self.gr_context = parent.gr_context
+
+
+class _Passing:
+    """Carries a future that the coroutine yielded out of the greenlet, to be yielded to the task."""
+
+    __slots__ = ("future",)
+
+    def __init__(self) -> None:
+        self.future: Any = None
+
+
+@generator_coroutine
+def enter() -> Generator[Any, Any, None]:
+    """Ask the driver of this task to go on inside of the greenlet.
+
+    Only a driven coroutine may await this.
+    """
+    yield _ENTER
+
+
+def is_inside() -> bool:
+    """Return whether plain, synchronous code may wait for the database here."""
+    return getattr(getcurrent(), "__sqlalchemy_greenlet_provider__", False)
+
+
+@generator_coroutine
+def drive(coroutine: Coroutine[Any, Any, T], frame: Frame) -> Generator[Any, Any, T]:
+    """Run `coroutine` to its end in the present task.
+
+    It is awaited as any other coroutine.
+    """
+    frame.task = current_task()
+    frame.driven = True
+    try:
+        yielded = coroutine.send(None)
+        while yielded is not _ENTER:
+            try:
+                value = yield yielded
+            except GeneratorExit:
+                coroutine.close()
+                raise
+            except BaseException as error:
+                yielded = coroutine.throw(error)
+            else:
+                yielded = coroutine.send(value)
+    except StopIteration as stop:
+        return cast("T", stop.value)
+    passing = _Passing()
+    inner = _Greenlet(_rest)
+    frame.inside = True
+    try:
+        return cast("T", (yield from _switching(inner, (coroutine, passing), passing)))
+    finally:
+        frame.inside = frame.driven = False
+
+
+def _rest(coroutine: Coroutine[Any, Any, T], passing: _Passing) -> T:
+    """Run in the greenlet: step the coroutine and hand what it yields to the parent."""
+    here = getcurrent()
+    try:
+        yielded = coroutine.send(None)
+        while True:
+            passing.future = yielded
+            try:
+                value = here.parent.switch(passing)
+            except BaseException as error:
+                yielded = coroutine.throw(error)
+            else:
+                yielded = coroutine.send(value)
+    except StopIteration as stop:
+        return cast("T", stop.value)
+
+
+def _switching(inner: greenlet, arguments: tuple[Any, ...], passing: _Passing | None) -> Generator[Any, Any, Any]:
+    """Run `inner` from a generator: await what it asks for, and give it the outcome."""
+    wanted = inner.switch(*arguments)
+    while not inner.dead:
+        try:
+            if wanted is passing:
+                value = yield passing.future
+            else:
+                value = yield from wanted.__await__()
+        except BaseException:
+            inner.parent = getcurrent()
+            wanted = inner.throw(*sys.exc_info())
+        else:
+            inner.parent = getcurrent()
+            wanted = inner.switch(value)
+    return wanted
+
+
+@generator_coroutine
+def spawn(function: Callable[..., T], /, *arguments: Any) -> Generator[Any, Any, T]:
+    """Run a plain function that waits for the database.
+
+    It gets a greenlet of its own; this is for tasks that nobody drives.
+    """
+    return cast("T", (yield from _switching(_Greenlet(function), arguments, None)))
+
+
+def run_in_greenlet(function: Callable[[], T], wait: Callable[[Awaitable[Any]], Any] | None = None) -> T:
+    """Run a plain function, in a thread or script, that may wait anywhere.
+
+    Args:
+        function: What to run.
+        wait: Awaits for this thread; the thread's servant by default.
+
+    Raises:
+        RuntimeError: There is no `wait` and this thread has no servant.
+    """
+    if wait is None:
+        if find_servant() is None:
+            raise RuntimeError("This thread has no servant that could wait for it.")
+        wait = wait_in_thread
+    inner = _Greenlet(function)
+    wanted: Any = inner.switch()
+    while not inner.dead:
+        try:
+            value = wait(wanted)
+        except BaseException:
+            wanted = inner.throw(*sys.exc_info())
+        else:
+            wanted = inner.switch(value)
+    return cast("T", wanted)

@@ -1,0 +1,226 @@
+"""Engines from URLs: one for each process and event loop, with the limits that a server needs."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import uuid4
+
+import msgspec
+from sqlalchemy import create_engine
+from sqlalchemy.dialects import registry
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
+
+from demijohn.db.dialects.store import Store
+from demijohn.db.driver import spawn
+from demijohn.errors import ConfigurationError
+
+__all__ = ["DatabaseTimeouts", "Plan", "Resources", "make_plan"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseTimeouts:
+    """How long the database may take, in seconds; 0 switches a limit off.
+
+    Attributes:
+        checkout: For a free connection of the pool, before the client gets 503.
+        statement: For one statement (PostgreSQL, MariaDB; SQLite: reads).
+        lock: For a lock that somebody else holds (SQLite: for the other writers).
+        idle: For a transaction in which nothing happens (PostgreSQL).
+        recycle: The age at which a connection is replaced.
+    """
+
+    checkout: float = 2.0
+    statement: float = 30.0
+    lock: float = 5.0
+    idle: float = 60.0
+    recycle: float = 1800.0
+
+
+def _load_sqlite() -> Any:
+    from demijohn.db.dialects.sqlite import SQLiteDialect
+
+    return SQLiteDialect
+
+
+def _load_postgresql() -> Any:
+    from demijohn.db.dialects.postgresql import PostgreSQLDialect
+
+    return PostgreSQLDialect
+
+
+def _load_mysql() -> Any:
+    from demijohn.db.dialects.mysql import MySQLDialect
+
+    return MySQLDialect
+
+
+def _load_mariadb() -> Any:
+    from demijohn.db.dialects.mysql import MariaDBDialect
+
+    return MariaDBDialect
+
+
+def _load_oracle() -> Any:
+    from demijohn.db.dialects.oracle import OracleDialect
+
+    return OracleDialect
+
+
+_LOADERS: dict[str, Callable[[], Any]] = {
+    "sqlite": _load_sqlite,
+    "postgresql": _load_postgresql,
+    "mysql": _load_mysql,
+    "mariadb": _load_mariadb,
+    "oracle": _load_oracle,
+}
+_OTHER_NAMES = {"postgres": "postgresql"}
+for _name, _load in _LOADERS.items():
+    registry.impls[f"{_name}.demijohn"] = _load
+
+
+@dataclass(slots=True)
+class Resources:
+    """What one event loop has of a database."""
+
+    engine: Engine
+    store: Store | None = None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await spawn(self.engine.dispose)
+        if self.store is not None:
+            await self.store.close()
+
+
+@dataclass(slots=True)
+class Plan:
+    """A checked URL with its limits, from which engines are made."""
+
+    url: URL
+    connections: int
+    timeouts: DatabaseTimeouts
+    pooler: Literal["none", "pgbouncer"]
+    options: Mapping[str, Any]
+    temporary: bool = False
+
+    @property
+    def backend(self) -> str:
+        """Return `sqlite`, `postgresql`, `mysql`, `mariadb` or `oracle`."""
+        return self.url.get_backend_name()
+
+    def make(self, loop: asyncio.AbstractEventLoop) -> Resources:
+        """Make the engine for a loop; no connection is opened yet."""
+        common: dict[str, Any] = {
+            "json_serializer": _to_json,
+            "json_deserializer": msgspec.json.decode,
+            "query_cache_size": 1000,
+        }
+        if self.backend == "sqlite":
+            return self._make_sqlite(loop, common)
+        if self.backend == "oracle":
+            common = {}
+        arguments = {**self._limits(), **self.options}
+        if self.pooler == "pgbouncer":
+            # The server side changes with each transaction: no statement outlives it, and the pooler does the pooling.
+            common |= {"poolclass": NullPool}
+            arguments |= {
+                "statement_cache_size": 0,
+                "prepared_statement_cache_size": 0,
+                "prepared_statement_name_func": lambda: f"__demijohn_{uuid4()}__",
+            }
+            arguments.pop("server_settings", None)
+        else:
+            common |= {
+                "poolclass": AsyncAdaptedQueuePool,
+                "pool_size": self.connections,
+                "max_overflow": 0,
+                "pool_timeout": self.timeouts.checkout or None,
+                "pool_recycle": self.timeouts.recycle or -1,
+                "pool_use_lifo": True,
+                "pool_pre_ping": True,
+            }
+        return Resources(create_engine(self.url, connect_args=arguments, **common))
+
+    def _make_sqlite(self, loop: asyncio.AbstractEventLoop, common: dict[str, Any]) -> Resources:
+        options = dict(self.options)
+        store = Store(
+            str(self.url.database),
+            loop,
+            busy_timeout=self.timeouts.lock,
+            statement_timeout=self.timeouts.statement,
+            **options,
+        )
+        # A connection of this pool costs nothing: readers and the writer are shared by all of them.
+        engine = create_engine(self.url, connect_args={"store": store}, pool_size=64, max_overflow=-1, **common)
+        return Resources(engine, store)
+
+    def _limits(self) -> dict[str, Any]:
+        times = self.timeouts
+        if self.backend == "postgresql":
+            settings = {
+                "application_name": "demijohn",
+                "jit": "off",
+                "statement_timeout": str(int(times.statement * 1000)),
+                "lock_timeout": str(int(times.lock * 1000)),
+                "idle_in_transaction_session_timeout": str(int(times.idle * 1000)),
+            }
+            return {"server_settings": settings, "timeout": max(times.checkout, 5.0)}
+        if self.backend in {"mysql", "mariadb"}:
+            return {"statement_limit": times.statement, "lock_limit": max(1, int(times.lock))}
+        return {}
+
+
+def _to_json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def make_plan(
+    url: str | URL,
+    *,
+    connections: int,
+    timeouts: DatabaseTimeouts,
+    pooler: Literal["none", "pgbouncer"],
+    options: Mapping[str, Any],
+) -> Plan:
+    """Check a URL and put our driver in.
+
+    Raises:
+        ConfigurationError: The URL cannot be read, or names a database or a driver that is not supported.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise ConfigurationError(
+            "The URL of the database cannot be read.",  # never shown: it may hold a password
+            why="It has to be `scheme://user:password@host:port/name`, with special characters percent-encoded.",
+            fix='Database("sqlite:///app.db")',
+            code="DJN-808",
+        ) from error
+    name, _, driver = parsed.drivername.partition("+")
+    name = _OTHER_NAMES.get(name, name)
+    if name not in _LOADERS or driver not in {"", "demijohn"}:
+        raise ConfigurationError(
+            f"The URL of the database begins with {parsed.drivername!r}.",
+            why="The databases are sqlite, postgresql, mysql, mariadb and oracle, each with the driver that it comes "
+            "with.",
+            fix=f"Write {name}:// without a driver." if name in _LOADERS else 'Database("postgresql://user@host/name")',
+            code="DJN-808",
+        )
+    if pooler == "pgbouncer" and name != "postgresql":
+        raise ConfigurationError(
+            f'pooler="pgbouncer" was given for {name}.', why="PgBouncer speaks PostgreSQL only.", code="DJN-808"
+        )
+    temporary = False
+    if name == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        # A file that only this process knows, in memory where the system offers it: units of work stay apart as in
+        # any file.
+        folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()  # noqa: S108
+        parsed = parsed.set(database=os.path.join(folder, f"demijohn-{os.getpid()}-{uuid4().hex}.db"))
+        temporary = True
+    parsed = parsed.set(drivername=f"{name}+demijohn")
+    return Plan(parsed, connections, timeouts, pooler, options, temporary)

@@ -1,0 +1,404 @@
+"""Units of work: one per request, command, task or message; it belongs to the task (or thread) that opened it."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from inspect import isawaitable
+from time import monotonic
+from typing import Any, Protocol, TypeVar
+from weakref import WeakSet
+
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session, SessionTransaction
+
+from demijohn.app.context import find_unit
+from demijohn.db.driver import Frame, current_task, enter, is_inside, spawn
+from demijohn.db.engines import Resources
+from demijohn.db.faults import AlreadyBegun, NoDatabase, NotInside, NoUnit, OtherTask, TransactionLost, pool_is_empty
+
+__all__ = ["Scope", "Unit", "UnitSession", "current_scope", "current_unit", "work"]
+
+T = TypeVar("T")
+_log = logging.getLogger("demijohn.db")
+_scope: ContextVar["Scope | None"] = ContextVar("demijohn_db_scope", default=None)
+
+
+class Home(Protocol):
+    """What a unit of work needs of its `Database`."""
+
+    alias: str
+    connections: int
+    holders: "WeakSet[Unit]"
+
+    @property
+    def backend(self) -> str: ...
+
+    def resources(self, loop: asyncio.AbstractEventLoop | None = None) -> "list[Resources]": ...
+
+    def bind_for(self, unit: "Unit", clause: Any) -> Engine | Connection: ...
+
+
+class Scope:
+    """The units of work of one request, command, task or message.
+
+    There is at most one for each database.
+    """
+
+    __slots__ = ("databases", "frame", "label", "loop", "units")
+
+    def __init__(
+        self, databases: Mapping[str, Home], frame: Frame, loop: asyncio.AbstractEventLoop, label: str = ""
+    ) -> None:
+        self.databases = databases
+        self.frame = frame
+        self.loop = loop
+        self.label = label
+        self.units: dict[Home, Unit] = {}
+
+    def unit(self, database: Home) -> "Unit":
+        """Return the unit of work on a database, which is opened at its first use.
+
+        Raises:
+            OtherTask: The caller is not the task or thread that the scope belongs to.
+        """
+        if not self.frame.is_owner():
+            raise OtherTask(self.frame, self.label)
+        unit = self.units.get(database)
+        if unit is None:
+            if not self.label:
+                self.label = _label()
+            unit = self.units[database] = Unit(database, self)
+        return unit
+
+    def unit_for(self, model: Any) -> "Unit":
+        """Return the unit of work on the database of a model.
+
+        Any: models are made above this module.
+
+        Raises:
+            NoDatabase: No database of that alias is open here.
+        """
+        database = self.databases.get(model.__database__)
+        if database is None:
+            raise NoDatabase(model.__name__, model.__database__, known=self.databases)
+        return self.unit(database)
+
+    async def commit(self) -> None:
+        """Commit every unit; what fails rolls back the others that were not committed yet."""
+        for unit in list(self.units.values()):
+            await unit.commit()
+
+    async def rollback(self) -> None:
+        """Roll every unit back."""
+        for unit in list(self.units.values()):
+            await unit.rollback()
+
+    async def close(self) -> None:
+        """Give the connections back; what was not committed is rolled back."""
+        units, self.units = list(self.units.values()), {}
+        for unit in units:
+            await unit.close()
+
+
+def _label() -> str:
+    """Return what runs, as people call it: `GET /posts`, or the name of a command or task."""
+    unit = find_unit()
+    if unit is None:
+        return ""
+    name = getattr(unit, "name", "")
+    if isinstance(name, str) and name:
+        return name
+    return (
+        name
+        if isinstance(name, str) and name
+        else f"{getattr(unit, 'method', 'WEBSOCKET')} {getattr(unit, 'path', '')}"
+    )
+
+
+def current_scope() -> Scope:
+    """Return the scope of the running request, command, task or script.
+
+    Raises:
+        NoUnit: None is open here.
+    """
+    scope = _scope.get()
+    if scope is None:
+        raise NoUnit
+    return scope
+
+
+def current_unit(database: Home) -> "Unit":
+    """Return the unit of work of the calling task on `database`."""
+    return current_scope().unit(database)
+
+
+async def work(scope: Scope, function: Callable[..., T], /, *arguments: Any) -> T:
+    """Run a plain function that waits for the database.
+
+    It runs in the greenlet of the driven task, else in one of its own.
+
+    Arguments are passed on (Any: those of any function).
+    """
+    frame = scope.frame
+    if frame.driven and frame.task is current_task():
+        if not frame.inside:
+            await enter()
+        return function(*arguments)
+    return await spawn(function, *arguments)
+
+
+class UnitSession(Session):
+    """The SQLAlchemy session of a unit of work.
+
+    It is a plain `Session` and may be used as one.
+    """
+
+    def __init__(self, unit: "Unit") -> None:
+        super().__init__(expire_on_commit=False)
+        self.unit = unit
+
+    def get_bind(self, mapper: Any = None, **options: Any) -> Engine | Connection:
+        """Return the engine of the unit.
+
+        A read goes to a replica, where there is one and nothing was written yet.
+        """
+        return self.unit.database.bind_for(self.unit, options.get("clause"))
+
+    def _connection_for_bind(self, engine: Any, execution_options: Any = None, **options: Any) -> Connection:
+        unit = self.unit
+        if not unit.scope.frame.is_owner():
+            raise OtherTask(unit.scope.frame, unit.scope.label)
+        if not is_inside():
+            raise NotInside
+        if unit.lost is not None:
+            raise TransactionLost(unit.lost)
+        try:
+            connection = super()._connection_for_bind(engine, execution_options, **options)
+        except PoolTimeout:
+            home = unit.database
+            raise pool_is_empty(home.alias, home.connections, home.holders) from None
+        if unit.connection is not connection:
+            unit.take(connection)
+        return connection
+
+    def _execute_internal(self, statement: Any, params: Any = None, **options: Any) -> Any:
+        try:
+            return super()._execute_internal(statement, params, **options)
+        except BaseException as error:
+            # A server that closed the connection; or the statement was cancelled, and its connection is of no use any
+            # more.
+            if not self.unit.survives(error) or not isinstance(error, DBAPIError):
+                raise
+        # Nothing was begun, so nothing is lost, and the statement runs again on another connection.
+        return super()._execute_internal(statement, params, **options)
+
+    def _flush(self, objects: Any = None) -> None:
+        unit = self.unit
+        had_begun = unit.is_begun()
+        try:
+            super()._flush(objects)
+        except DBAPIError as error:
+            if not unit.savepoints:
+                self.rollback()
+                if had_begun:
+                    unit.lost = error
+            raise
+
+
+class Unit:
+    """One unit of work on one database.
+
+    A session, its transaction, and what to do after the commit.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_raw",
+        "connection",
+        "database",
+        "depth",
+        "hooks",
+        "lost",
+        "savepoints",
+        "scope",
+        "session",
+        "since",
+        "wrote",
+    )
+
+    def __init__(self, database: Home, scope: Scope) -> None:
+        self.database = database
+        self.scope = scope
+        self.session = UnitSession(self)
+        self.connection: Connection | None = None
+        self.since = 0.0
+        self.depth = 0
+        self.wrote = False
+        self.savepoints: list[tuple[SessionTransaction, int]] = []
+        self.lost: BaseException | None = None
+        self.hooks: list[Callable[[], object]] = []
+        self._raw: Any = None
+
+    # -- the connection ----------------------------------------------------------------------------------------------
+
+    def take(self, connection: Connection) -> None:
+        """Remember the connection that the session checked out, to say who holds it."""
+        self.connection = connection
+        self.since = monotonic()
+        self._raw = raw = connection.connection.dbapi_connection
+        if raw is not None:
+            raw.holder = self.scope.label
+        self.database.holders.add(self)
+
+    def release(self) -> None:
+        """Give the connection back where no transaction is begun.
+
+        The session goes on with another.
+        """
+        transaction = self.session._transaction
+        if transaction is not None and transaction._parent is None:
+            for connection, begun, _, own in set(transaction._connections.values()):
+                begun.close()
+                if own:
+                    connection.close()
+            transaction._connections.clear()
+        self._forget_connection()
+
+    def survives(self, error: BaseException) -> bool:
+        """After an error: replace a connection that went.
+
+        Return whether the unit can go on as if nothing had been.
+        """
+        connection = self.connection
+        if connection is None or not connection.invalidated:
+            return False
+        if self.is_begun() or self.depth or self.session._flushing:
+            self.lost = error
+            return False
+        self.release()
+        return True
+
+    def _forget_connection(self) -> None:
+        self.connection = self._raw = None
+        self.database.holders.discard(self)
+
+    def is_begun(self) -> bool:
+        """Return whether BEGIN was sent."""
+        return self._raw is not None and bool(self._raw.is_begun())
+
+    def is_clean(self) -> bool:
+        """Return whether there is nothing to commit."""
+        session = self.session
+        return session._transaction is None and not session._new and not session._deleted and not session.dirty
+
+    # -- transactions; the methods that begin with an underscore run inside of a greenlet ----------------------------
+
+    def begin(self, *, isolation: str | None = None, read_only: bool = False) -> None:
+        """Send BEGIN now, unless it was sent; runs inside of a greenlet."""
+        self.session.connection()
+        if self._raw is not None:
+            self._raw.begin_now(isolation=isolation, read_only=read_only)
+
+    def begin_block(self, isolation: str | None, read_only: bool, durable: bool) -> None:
+        """Enter a `transaction()` block: BEGIN, or a savepoint within a transaction."""
+        if self.depth == 0 and not self.is_begun():
+            self.begin(isolation=isolation, read_only=read_only)
+            self.depth = 1
+            return
+        if durable or isolation or read_only:
+            raise AlreadyBegun("durable" if durable else "isolation" if isolation else "read_only")
+        self.savepoints.append((self.session.begin_nested(), len(self.hooks)))
+        self.depth += 1
+
+    def end_block(self, failed: bool) -> bool:
+        """Leave a `transaction()` block; return whether it committed for good."""
+        self.depth -= 1
+        if self.savepoints:
+            savepoint, mark = self.savepoints.pop()
+            if failed:
+                savepoint.rollback()
+                del self.hooks[mark:]
+            else:
+                savepoint.commit()
+            return False
+        if failed:
+            self.roll_back()
+            return False
+        self.flush_and_commit()
+        return True
+
+    def flush_and_commit(self) -> None:
+        """Write what is pending and commit; runs inside of a greenlet."""
+        if self.lost is not None:
+            raise TransactionLost(self.lost)
+        try:
+            self.session.flush()
+            self.wrote = self.wrote or self.is_begun()
+            self.session.commit()
+        except BaseException:
+            self.roll_back()
+            raise
+        self._forget_connection()
+
+    def roll_back(self) -> None:
+        """Undo what was not committed; runs inside of a greenlet."""
+        self.lost = None
+        self.hooks.clear()
+        self.savepoints.clear()
+        try:
+            self.session.rollback()
+        finally:
+            self._forget_connection()
+
+    async def commit(self) -> None:
+        """Commit, then run what `on_commit` was given.
+
+        Raises:
+            TransactionLost: A statement failed before, which undid the work that the handler believes in.
+        """
+        if self.lost is not None or not self.is_clean():
+            await work(self.scope, self.flush_and_commit)
+        if self.hooks:
+            await self.run_hooks()
+
+    async def rollback(self) -> None:
+        """Undo what was not committed."""
+        if (
+            self.session._transaction is not None
+            or self.session._new
+            or self.session._deleted
+            or self.hooks
+            or self.lost
+        ):
+            await work(self.scope, self.roll_back)
+
+    async def run_hooks(self) -> None:
+        """Run the hooks of the commit that has happened.
+
+        One that fails is logged and keeps no other from running.
+        """
+        hooks, self.hooks = self.hooks, []
+        for hook in hooks:
+            try:
+                result = hook()
+                if isawaitable(result):
+                    await result
+            except Exception:
+                _log.exception("A function given to on_commit failed; the commit stands.")
+
+    async def close(self) -> None:
+        """Roll back what is open and give the connection back."""
+        if self.session._transaction is not None:
+            await work(self.scope, self._close)
+        else:
+            self.session.close()
+        self.hooks.clear()
+
+    def _close(self) -> None:
+        try:
+            self.session.close()
+        finally:
+            self._forget_connection()

@@ -1,0 +1,150 @@
+"""Writing single objects."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import inspect
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import object_session
+
+from demijohn.db.declarative import Declarative
+from demijohn.db.faults import QueryError
+from demijohn.db.loading import load_for
+from demijohn.db.querysets import QuerySet
+from demijohn.db.units import Unit, UnitSession, current_scope, work
+from demijohn.errors import Conflict, ValidationFailed
+
+__all__ = ["delete", "get_or_create", "load", "reload", "save", "update_or_create"]
+
+M = TypeVar("M", bound=Declarative)
+
+
+def _unit_of(instance: Declarative) -> Unit:
+    """Return the unit of work of an object, or the current one for an object that has none."""
+    session = object_session(instance)
+    scope = current_scope()
+    unit = scope.unit_for(type(instance))
+    if isinstance(session, UnitSession) and session is not unit.session:
+        raise QueryError(
+            f"{instance!r} belongs to another unit of work.",
+            why="It was read in one that is still open, and one object cannot be written by two.",
+            fix=f"Read it again here: `await {type(instance).__name__}.get(...)`.",
+        )
+    return unit
+
+
+async def save(instance: M) -> M:
+    """Write an object now."""
+    unit = _unit_of(instance)
+    return await work(unit.scope, _save, unit, instance)
+
+
+def _save(unit: Unit, instance: M) -> M:
+    session = unit.session
+    state = inspect(instance)
+    is_new = state.transient or state.pending
+    session.add(instance)
+    try:
+        session.flush()
+    except (ValidationFailed, Conflict):
+        # What was refused must not be written by the next flush: it leaves the session, with the values that it has.
+        if (is_new or state.modified) and instance in session:
+            session.expunge(instance)
+        raise
+    return instance
+
+
+async def delete(instance: Declarative) -> None:
+    """Delete the row of an object now."""
+    unit = _unit_of(instance)
+    await work(unit.scope, _delete, unit, instance)
+
+
+def _delete(unit: Unit, instance: Declarative) -> None:
+    state = inspect(instance)
+    if state.transient:
+        raise QueryError(
+            f"{instance!r} was never written.",
+            why="There is no row to delete.",
+            fix="Drop the object; nothing else is needed.",
+        )
+    if state.pending:
+        unit.session.expunge(instance)
+        return
+    unit.session.delete(instance)
+    unit.session.flush()
+
+
+async def reload(instance: M, fields: Sequence[str]) -> M:
+    """Read an object's row again."""
+    unit = _unit_of(instance)
+
+    def run() -> M:
+        session = unit.session
+        if instance not in session:
+            session.add(instance)
+        session.refresh(instance, fields or None)
+        return instance
+
+    return await work(unit.scope, run)
+
+
+async def load(instance: M, relations: Sequence[Any]) -> M:
+    """Load relations of an object and its siblings."""
+    unit = _unit_of(instance)
+    keys = [relation if isinstance(relation, str) else relation.key for relation in relations]
+    for key in keys:
+        if key not in type(instance).__mapper__.attrs:
+            from demijohn.db.naming import attribute_of
+
+            attribute_of(type(instance), key)
+    await work(unit.scope, load_for, [instance], keys)
+    return instance
+
+
+async def get_or_create(model: type[M], defaults: Mapping[str, Any], lookup: Mapping[str, Any]) -> tuple[M, bool]:
+    """Return the row with these values, or make it."""
+    unit = current_scope().unit_for(model)
+    found = await QuerySet(model).where(**lookup).one_or_none()
+    if found is not None:
+        return found, False
+    return await work(unit.scope, _create_or_find, unit, model, {**lookup, **_called(defaults)}, lookup)
+
+
+def _called(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value() if callable(value) else value for name, value in values.items()}
+
+
+def _create_or_find(unit: Unit, model: type[M], values: dict[str, Any], lookup: Mapping[str, Any]) -> tuple[M, bool]:
+    session = unit.session
+    unit.begin()
+    made = model(**values)
+    savepoint = session.begin_nested()
+    try:
+        session.add(made)
+        session.flush()
+    except (IntegrityError, Conflict) as error:
+        savepoint.rollback()
+        # Somebody else was faster: the row is there now.
+        found: M | None = session.execute(QuerySet(model).where(**lookup).statement).scalars().one_or_none()
+        if found is None:
+            raise error
+        return found, False
+    except BaseException:
+        savepoint.rollback()
+        raise
+    savepoint.commit()
+    return made, True
+
+
+async def update_or_create(model: type[M], defaults: Mapping[str, Any], lookup: Mapping[str, Any]) -> tuple[M, bool]:
+    """Set values on the row with these values, or make it."""
+    unit = current_scope().unit_for(model)
+    present = await QuerySet(model).where(**lookup).for_update().one_or_none()
+    if present is None:
+        found, made = await work(unit.scope, _create_or_find, unit, model, {**lookup, **_called(defaults)}, lookup)
+        if made:
+            return found, True
+        present = found
+    present.assign(_called(defaults))
+    return await save(present), False

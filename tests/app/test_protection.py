@@ -1,0 +1,506 @@
+"""The safe defaults, end to end: an app without one line of configuration, and one that says otherwise."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demijohn import App, Blueprint, Request, Response, Secret, Settings, StreamResponse, View, current
+from demijohn._lib.keys import KeyRing
+from demijohn.errors import ConfigurationError, Forbidden, NotFound
+from demijohn.http import html
+from demijohn.middleware import (
+    CORS,
+    DEFAULT_POLICY,
+    AutoETag,
+    Compression,
+    RequestID,
+    Security,
+    TrustedProxies,
+    body_limit,
+    cache_control,
+    csp_nonce,
+    csrf_exempt,
+    csrf_token,
+    keep_private,
+    rate_limit,
+    request_id,
+    security_headers,
+)
+from tests.app.calling import call
+
+SECRET = Secret("a7c1f09e5b2d48836e4f0c9b1d75a2e8")
+SETTINGS = Settings(secret_key=SECRET)
+CROSS = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+
+
+def lines(app: App, response: Response) -> dict[str, str]:
+    """What a transport sends: the headers of the response over those of the app."""
+    sent = response.header_lines(defaults=app.default_headers)
+    return {name.decode(): value.decode() for name, value in sent}
+
+
+def plain(**options: Any) -> App:
+    app = App(settings=options.pop("settings", SETTINGS), **options)
+
+    @app.route("/", methods=["GET", "POST"])
+    async def home(request: Request) -> str:
+        return "home"
+
+    return app
+
+
+# ── without one line of configuration ──
+
+
+async def test_every_response_is_protected() -> None:
+    """Pages, errors and 404 carry the security headers."""
+    app = plain()
+    for target, status in (("/", 200), ("/nowhere", 404)):
+        response = await call(app, "GET", target)
+        assert response.status == status
+        sent = lines(app, response)
+        assert sent["x-content-type-options"] == "nosniff"
+        assert sent["x-frame-options"] == "DENY"
+        assert sent["content-security-policy"].startswith("default-src 'self'; script-src 'self'; style-src 'self';")
+        assert sent["referrer-policy"] == "same-origin"
+        assert "strict-transport-security" not in sent
+    assert "cache-control" not in lines(app, await call(app, "GET", "/"))
+
+
+async def test_forged_requests_are_refused() -> None:
+    """A form of another site is refused, our own is taken."""
+    app = plain()
+    assert (await call(app, "POST", "/", headers=CROSS)).status == 403
+    assert (await call(app, "POST", "/", headers={"Sec-Fetch-Site": "same-origin", "Cookie": "a=1"})).body == b"home"
+    assert (await call(app, "POST", "/")).body == b"home"
+
+
+async def test_only_this_machine_is_answered() -> None:
+    """Until hosts are named, only names of this machine are answered; 404 and 405 are no way around."""
+    app = plain()
+    for target in ("/", "/nowhere"):
+        assert (await call(app, "GET", target, headers={"host": "evil.example"})).status == 400
+    assert (await call(app, "PUT", "/", headers={"host": "evil.example"})).status == 400
+    assert (await call(app, "GET", "/", headers={"host": "127.0.0.1:8000"})).status == 200
+
+
+async def test_large_bodies_are_refused() -> None:
+    """A body that is announced over the limit is refused before it is read."""
+    app = plain()
+    response = await call(app, "POST", "/", headers={"content-length": "99999999"})
+    assert response.status == 413
+
+
+# ── production ──
+
+
+async def test_production() -> None:
+    """Where hosts are named, http goes to https, and browsers are told to stay there."""
+    app = plain(security=Security(allowed_hosts=["example.org"]))
+    headers = {"host": "example.org"}
+    redirected = await call(app, "GET", "/?a=1", headers=headers)
+    assert (redirected.status, redirected.headers["location"]) == (308, "https://example.org/?a=1")
+    assert (await call(app, "GET", "/nowhere", headers=headers)).status == 308
+    assert (await call(app, "POST", "/", headers=headers)).status == 403
+    secure = await call(app, "GET", "/", headers=headers, scheme="https")
+    assert secure.status == 200
+    assert lines(app, secure)["strict-transport-security"] == "max-age=31536000"
+    assert (await call(app, "GET", "/")).status == 400
+
+
+async def test_https_is_a_choice() -> None:
+    """Behind a proxy that insists on https itself, the app may be told not to."""
+    app = plain(security=Security(allowed_hosts=["example.org"], https=False))
+    response = await call(app, "GET", "/", headers={"host": "example.org"})
+    assert response.status == 200
+    assert "strict-transport-security" not in lines(app, response)
+
+
+async def test_trusted_proxies() -> None:
+    """Scheme, host and client are the proxy's word where its address is trusted, by setting or in code."""
+    in_code = Security(allowed_hosts=["site.example"], trusted_proxies=TrustedProxies("10.0.0.1"))
+    for app in (
+        App(settings=Settings(trusted_proxies=("10.0.0.1",), allowed_hosts=("site.example",))),
+        App(settings=SETTINGS, security=in_code),
+    ):
+
+        @app.get("/")
+        async def home(request: Request) -> dict[str, Any]:
+            return {"url": str(request.url), "client": request.client}
+
+        forwarded = {
+            "host": "inner:8000",
+            "x-forwarded-for": "203.0.113.9",
+            "x-forwarded-proto": "https",
+            "x-forwarded-host": "site.example",
+        }
+        trusted = await call(app, "GET", "/", headers=forwarded, client=("10.0.0.1", 1))
+        assert trusted.body == b'{"url":"https://site.example/","client":["203.0.113.9",0]}'
+        assert (await call(app, "GET", "/", headers=forwarded, client=("10.0.0.2", 1))).status == 400
+
+
+async def test_routes_by_host_see_the_forwarded_host() -> None:
+    """A route for a host is found by the host that the proxy names."""
+    app = App(settings=Settings(allowed_hosts=(".site.example",), trusted_proxies=("10.0.0.1",)))
+
+    @app.get("/", host="api.site.example")
+    async def api() -> str:
+        return "api"
+
+    headers = {"host": "inner", "x-forwarded-host": "api.site.example", "x-forwarded-proto": "https"}
+    assert (await call(app, "GET", "/", headers=headers, client=("10.0.0.1", 1))).body == b"api"
+
+
+# ── development ──
+
+
+async def test_development_reports_violations(caplog: pytest.LogCaptureFixture) -> None:
+    """In development pages report what the policy stops, and the log says what to write."""
+    app = plain(debug=True)
+    response = await call(app, "GET", "/")
+    policy = lines(app, response)["content-security-policy"]
+    path = policy.partition("report-uri ")[2]
+    body = (
+        b'{"csp-report": {"document-uri": "http://localhost/", "effective-directive": "script-src-elem",'
+        b' "blocked-uri": "https://cdn.example/x.js"}}'
+    )
+    headers = {"content-type": "application/csp-report", **CROSS}
+    with caplog.at_level(logging.WARNING):
+        answer = await call(app, "POST", path, body=body, headers=headers)
+    assert answer.status == 204
+    assert 'SecurityHeaders().allow(script_src="https://cdn.example")' in caplog.text
+    assert "report-uri" not in lines(plain(), await call(plain(), "GET", "/")).get("content-security-policy", "")
+
+
+async def test_production_takes_no_reports() -> None:
+    """The place for reports is there in development alone."""
+    assert (await call(plain(), "POST", "/__demijohn__/csp-report")).status == 404
+
+
+def test_the_secret_of_development(tmp_path: Path) -> None:
+    """In development a secret is made on the first use; in production it has to be set."""
+    app = App(settings=Settings(), debug=True)
+    app.root_path = tmp_path
+    assert app.keys.fingerprint() == KeyRing((tmp_path / ".demijohn" / "secret_key").read_text().strip()).fingerprint()
+    with pytest.raises(ConfigurationError, match="DJN-740"):
+        App(settings=Settings()).keys.key("csrf")
+
+
+def test_keys_rotate() -> None:
+    """The fallback secrets verify what they signed before."""
+    older = Secret("0f8d3b6e21c94a57bb60d1e2f3a48c95")
+    signed = App(settings=Settings(secret_key=older)).keys.sign("x", b"m")
+    assert App(settings=Settings(secret_key=SECRET, secret_key_fallbacks=(older,))).keys.verify("x", b"m", signed)
+
+
+# ── what handlers do ──
+
+
+async def test_a_nonce_is_written_where_it_is_used() -> None:
+    """A page that asks for a nonce carries it in its policy; another does not, and no nonce comes twice."""
+    app = plain()
+
+    @app.get("/inline")
+    async def inline(request: Request) -> Any:
+        return html("<script nonce={}>1</script>", csp_nonce(request))
+
+    seen = set()
+    for _ in range(3):
+        response = await call(app, "GET", "/inline")
+        nonce = response.body.decode().partition("nonce=")[2].partition(">")[0].strip('"')
+        assert f"script-src 'self' 'nonce-{nonce}'" in lines(app, response)["content-security-policy"]
+        seen.add(nonce)
+    assert len(seen) == 3
+    assert "nonce" not in lines(app, await call(app, "GET", "/"))["content-security-policy"]
+
+
+async def test_a_form_of_an_old_browser() -> None:
+    """A browser without Fetch Metadata loads the form, gets cookie and token, and sends both back."""
+    app = App(settings=SETTINGS)
+
+    @app.route("/form", methods=["GET", "POST"])
+    async def form(request: Request) -> str:
+        return csrf_token(request) if request.method == "GET" else (await request.form())["name"]  # type: ignore[return-value]
+
+    page = await call(app, "GET", "/form")
+    assert lines(app, page)["cache-control"] == "private, no-cache"
+    cookie = page.headers["set-cookie"].partition(";")[0]
+    headers = {"cookie": cookie, "content-type": "application/x-www-form-urlencoded"}
+    sent = await call(app, "POST", "/form", headers=headers, body=b"name=Ann&csrf_token=" + page.body)
+    assert (sent.status, sent.body) == (200, b"Ann")
+    assert (await call(app, "POST", "/form", headers=headers, body=b"name=Ann")).status == 403
+    assert "set-cookie" not in (await call(app, "GET", "/form", headers={"cookie": cookie})).headers
+
+
+async def test_templates_find_the_names() -> None:
+    """Templates get `csrf()`, `csrf_token()` and `csp_nonce()` for the request that is running."""
+    app = App(settings=SETTINGS)
+
+    @app.get("/")
+    async def show() -> list[str]:
+        names = current.app.templates.globals
+        return [str(names["csrf"]()), names["csrf_token"](), names["csp_nonce"]()]
+
+    response = await call(app, "GET", "/")
+    field, token, nonce = __import__("json").loads(response.body)
+    assert field == f'<input type="hidden" name="csrf_token" value="{token}">'
+    assert nonce in lines(app, response)["content-security-policy"]
+    bare = App(settings=SETTINGS, security=Security(csrf=False))
+    bare.get("/")(show)
+    assert (await call(bare, "GET", "/")).body.startswith(b'["",""')
+
+
+async def test_exemptions_and_limits_of_a_route() -> None:
+    """A route may take requests of other sites, or larger bodies, without changing the others."""
+    app = plain()
+
+    @app.post("/hook")
+    @csrf_exempt
+    async def hook() -> str:
+        return "taken"
+
+    @app.post("/upload")
+    @body_limit("10 MB")
+    async def upload(request: Request) -> str:
+        return str(request.limits.body)
+
+    @app.post("/small")
+    @body_limit(4)
+    async def small(request: Request) -> str:
+        return (await request.body()).decode()
+
+    assert (await call(app, "POST", "/hook", headers=CROSS)).body == b"taken"
+    assert (await call(app, "POST", "/", headers=CROSS)).status == 403
+    assert (await call(app, "POST", "/upload", headers={"content-length": "9999999"})).body == b"10000000"
+    assert (await call(app, "POST", "/upload", headers={"content-length": "10000001"})).status == 413
+    assert (await call(app, "POST", "/small", headers={"content-length": "5"})).status == 413
+    assert (await call(app, "POST", "/small", body=b"12345")).status == 413
+    assert (await call(app, "POST", "/small", body=b"1234")).body == b"1234"
+
+
+async def test_rate_limits_of_a_route() -> None:
+    """A limited route refuses after its quota, for sync handlers too, and says so in headers."""
+    app = plain()
+
+    @app.get("/limited")
+    @rate_limit("2/minute")
+    def limited() -> str:
+        return "ok"
+
+    first, second, third = [await call(app, "GET", "/limited", client=("192.0.2.7", 1)) for _ in range(3)]
+    assert (first.status, second.status, third.status) == (200, 200, 429)
+    assert first.headers["ratelimit-policy"] == '"default";q=2;w=60'
+    assert "retry-after" in third.headers
+    assert (await call(app, "GET", "/limited", client=("192.0.2.8", 1))).status == 200
+    await app.shutdown()
+
+
+async def test_security_headers_of_a_route() -> None:
+    """A route changes or leaves out single headers; the others, and other routes, keep theirs."""
+    app = plain()
+    framed = DEFAULT_POLICY.replace(frame_ancestors="https://partner.example")
+
+    @app.get("/widget")
+    @security_headers(content_security_policy=framed, resource_policy="cross-origin")
+    async def widget(request: Request) -> str:
+        return csp_nonce(request)
+
+    response = await call(app, "GET", "/widget")
+    sent = lines(app, response)
+    assert "x-frame-options" not in sent
+    assert "frame-ancestors https://partner.example" in sent["content-security-policy"]
+    assert f"'nonce-{response.body.decode()}'" in sent["content-security-policy"]
+    assert sent["cross-origin-resource-policy"] == "cross-origin"
+    assert sent["referrer-policy"] == "same-origin"
+    assert lines(app, await call(app, "GET", "/"))["x-frame-options"] == "DENY"
+
+
+async def test_a_handler_sets_its_own() -> None:
+    """A header that the handler sets itself is sent instead of the default, also where a nonce was asked for."""
+    app = plain()
+
+    @app.get("/own")
+    async def own(request: Request) -> Response:
+        csp_nonce(request)
+        return Response("x", headers={"Content-Security-Policy": "sandbox"})
+
+    assert lines(app, await call(app, "GET", "/own"))["content-security-policy"] == "sandbox"
+
+
+async def test_cache_control() -> None:
+    """A public page stays public until something personal is read for it; errors are not kept."""
+    app = plain()
+
+    @app.get("/prices/{kind}")
+    @cache_control(public=True, max_age=60)
+    async def prices(kind: str, request: Request) -> str:
+        if kind == "mine":
+            keep_private(request)
+        if kind == "none":
+            raise NotFound
+        return kind
+
+    assert (await call(app, "GET", "/prices/all")).headers["cache-control"] == "public, max-age=60"
+    mine = await call(app, "GET", "/prices/mine")
+    assert mine.headers["cache-control"] == "private, max-age=60"
+    assert mine.headers["vary"] == "Cookie"
+    assert "cache-control" not in (await call(app, "GET", "/prices/none")).headers
+
+
+async def test_marks_on_view_classes() -> None:
+    """Marks on a class hold for all its methods, marks on a method for that one."""
+    app = App(settings=SETTINGS)
+
+    @csrf_exempt
+    class Both(View):
+        async def get(self) -> str:
+            return "get"
+
+        @body_limit(3)
+        async def post(self) -> str:
+            return "post"
+
+    app.route("/both")(Both)
+    assert (await call(app, "POST", "/both", headers=CROSS)).body == b"post"
+    assert (await call(app, "POST", "/both", headers={"content-length": "4"})).status == 413
+
+
+# ── middleware ──
+
+
+async def test_cors_and_csrf_agree() -> None:
+    """What CORS allows passes the CSRF rule; refusals and errors can be read by the allowed origin too."""
+    app = plain()
+    app.middleware(CORS(["https://app.example"], credentials=True))
+    theirs = {"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site", "Cookie": "a=1"}
+    taken = await call(app, "POST", "/", headers=theirs)
+    assert (taken.status, taken.headers["access-control-allow-origin"]) == (200, "https://app.example")
+    assert (await call(app, "POST", "/", headers=CROSS)).status == 403
+    missing = await call(app, "GET", "/nowhere", headers=theirs)
+    assert (missing.status, missing.headers["access-control-allow-origin"]) == (404, "https://app.example")
+    preflight = await call(app, "OPTIONS", "/", headers=theirs | {"Access-Control-Request-Method": "POST"})
+    assert (preflight.status, preflight.headers["access-control-allow-credentials"]) == (204, "true")
+
+
+async def test_cors_of_a_blueprint() -> None:
+    """A blueprint may be open to others while the rest of the app is not."""
+    app, api = plain(), Blueprint("api")
+    api.middleware(CORS("*"))
+
+    @api.post("/items")
+    async def items() -> str:
+        return "made"
+
+    app.include(api, prefix="/api")
+    assert (await call(app, "POST", "/api/items", headers=CROSS)).body == b"made"
+    assert (await call(app, "POST", "/api/items", headers=CROSS | {"Cookie": "a=1"})).status == 403
+    assert (await call(app, "POST", "/", headers=CROSS)).status == 403
+
+
+async def test_ids_tags_and_compression_together() -> None:
+    """The middleware of this room works in one app, and for streams."""
+    app = App(settings=SETTINGS)
+    for middleware in (RequestID(), Compression(codings=["gzip"]), AutoETag()):
+        app.middleware(middleware)
+
+    @app.get("/big")
+    async def big(request: Request) -> str:
+        return request_id(request) * 0 + "x" * 5000
+
+    @app.get("/stream")
+    async def stream() -> StreamResponse:
+        async def pieces() -> Any:
+            yield "a" * 100
+
+        return StreamResponse(pieces(), content_type="text/plain")
+
+    response = await call(app, "GET", "/big", headers={"accept-encoding": "gzip"})
+    assert response.headers["content-encoding"] == "gzip"
+    assert response.headers["etag"].startswith('W/"')
+    assert response.headers["x-request-id"]
+    again = {"accept-encoding": "gzip", "if-none-match": response.headers["etag"]}
+    unchanged = await call(app, "GET", "/big", headers=again)
+    assert (unchanged.status, unchanged.body) == (304, b"")
+    assert unchanged.headers["vary"] == "Accept-Encoding"
+    streamed = await call(app, "GET", "/stream", headers={"accept-encoding": "gzip"})
+    assert streamed.headers["content-encoding"] == "gzip"
+
+
+async def test_middleware_sees_what_guards_refuse() -> None:
+    """A refusal by the CSRF rule passes through the app's middleware; one for a foreign host does not."""
+    app = plain()
+    seen: list[int] = []
+
+    @app.middleware
+    async def watch(request: Request, next: Any) -> Response:
+        response: Response = await next(request)
+        seen.append(response.status)
+        return response
+
+    await call(app, "POST", "/", headers=CROSS)
+    await call(app, "GET", "/", headers={"host": "evil.example"})
+    assert seen == [403]
+
+
+# ── mounted apps ──
+
+
+async def foreign(scope: Any, receive: Any, send: Any) -> None:
+    """An ASGI app that knows nothing of ours."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"x-frame-options", b"SAMEORIGIN")]})
+    await send({"type": "http.response.body", "body": b"foreign"})
+
+
+async def test_mounted_apps_keep_their_own_pages() -> None:
+    """A mounted app gets host checks and limits, and neither our policy nor our CSRF rule."""
+    app = plain(security=Security(allowed_hosts=["example.org"]))
+    app.mount("/old", foreign)
+    response = await call(app, "POST", "/old/x", headers={"host": "example.org", **CROSS}, scheme="https")
+    assert response.body == b"foreign"
+    sent = lines(app, response)
+    assert sent["x-frame-options"] == "SAMEORIGIN"
+    assert "content-security-policy" not in sent
+    assert sent["strict-transport-security"]
+    assert (await call(app, "GET", "/old/x", headers={"host": "evil.example"})).status == 400
+    large = {"host": "example.org", "content-length": "99999999"}
+    assert (await call(app, "POST", "/old/x", headers=large)).status == 413
+
+
+async def test_mounted_apps_with_our_defaults() -> None:
+    """With `defaults=True` they get the headers and the CSRF rule as well."""
+    app = plain()
+    app.mount("/new", foreign, defaults=True)
+    response = await call(app, "GET", "/new/x")
+    sent = lines(app, response)
+    assert sent["x-frame-options"] == "SAMEORIGIN"
+    assert "content-security-policy" in sent
+    assert (await call(app, "POST", "/new/x", headers=CROSS)).status == 403
+
+
+# ── checks ──
+
+
+def test_deploy_checks() -> None:
+    """`check --deploy` names what production lacks, and is silent where nothing is."""
+    app = App(settings=Settings(), debug=True, security=Security(csrf=False, https=False))
+    found = {message.id for message in app.run_checks(deploy=True)}
+    assert {f"security.{name}" for name in ("debug", "secret_key", "allowed_hosts", "csrf", "https")} <= found
+    assert not [message for message in app.run_checks() if message.id.startswith("security.")]
+    ready = App(settings=Settings(secret_key=SECRET, allowed_hosts=("example.org",)))
+    assert not [message for message in ready.run_checks(deploy=True) if message.id.startswith("security.")]
+    wide = App(settings=Settings(secret_key=SECRET, allowed_hosts=("*",)))
+    assert "security.any_host" in {message.id for message in wide.run_checks(deploy=True)}
+
+
+async def test_refusals_reach_error_handlers() -> None:
+    """An app may answer a refusal with a page of its own."""
+    app = plain()
+
+    @app.errorhandler(403)
+    async def refused(error: Forbidden) -> str:
+        return f"refused: {error.extensions['code']}"
+
+    response = await call(app, "POST", "/", headers=CROSS)
+    assert (response.status, response.body) == (403, b"refused: csrf_cross_site")
