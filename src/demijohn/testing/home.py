@@ -33,12 +33,9 @@ class Home:
             if self.is_running:
                 self._holders += 1
                 return
-            abandoned = self._holders > 0
             self._holders = 1
             self.loop = asyncio.get_running_loop()
         try:
-            if abandoned:  # its loop was closed under it
-                await self._lifespan.abandon()
             await self._lifespan.start()
         except BaseException:
             with self._lock:

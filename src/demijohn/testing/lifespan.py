@@ -47,16 +47,6 @@ class Lifespan:
             await self._task
         self._task = None
 
-    async def abandon(self) -> None:
-        """Run the shutdown of an app whose loop is gone, as far as it goes."""
-        self._task = None
-        app = self._app()
-        if hasattr(app, "shutdown"):
-            try:
-                await app.shutdown()
-            except RuntimeError:  # what belonged to the loop can only be forgotten
-                pass
-
     async def _tell(self, event: str) -> None:
         if self._messages is None or self._answers is None:
             return
@@ -82,12 +72,24 @@ class Lifespan:
         # Start and end belong to one task, as task groups and timeouts around the life of an app expect.
         for step in (app.startup, app.shutdown):
             await messages.get()
+            if step == app.startup:
+                await _forget_dead_loop(app)
             try:
                 await step()
             except BaseException as error:
                 answers.put_nowait(error)
                 return
             answers.put_nowait({"type": "lifespan.complete"})
+
+
+async def _forget_dead_loop(app: Any) -> None:
+    """Run the shutdown of an app that was started on a loop that is gone, as far as it goes."""
+    lifespan = getattr(app, "lifespan", None)
+    if lifespan is not None and lifespan.is_running and lifespan.loop is None:
+        try:
+            await app.shutdown()
+        except RuntimeError:
+            logger.debug("The app could not be shut down, its loop is gone", exc_info=True)
 
 
 def _weak(app: Any) -> Callable[[], Any]:

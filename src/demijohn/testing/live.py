@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import Any, Self
 
+from demijohn.app import App
 from demijohn.serving import Server, ServerConfig
 from demijohn.testing.home import home_of
 
@@ -15,7 +16,7 @@ class LiveServer:
     `async with` starts it on the running loop. The app is started first, unless a client did that already.
 
     Args:
-        app: The app (Any: whatever the server takes).
+        app: The app, or any other ASGI app (Any: it is only called).
         bind: Where to listen; a free port by default.
 
     Example::
@@ -27,6 +28,9 @@ class LiveServer:
     def __init__(self, app: Any, *, bind: str = "127.0.0.1:0") -> None:
         self.app = app
         self._home = home_of(app)
+        if not hasattr(app, "handle"):  # the server serves apps of ours
+            app, foreign = App(), app
+            app.mount("", foreign)
         self._server = Server(app, ServerConfig(bind=bind))
 
     @property

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from demijohn.testing.live import LiveServer
     from demijohn.testing.suite import Suite
 
-_OTHERS = ("asyncio", "anyio", "trio", "twisted", "tornado")
+_OTHER_LOOPS = ("trio", "twisted", "tornado")
+_OTHERS = ("asyncio", "anyio", *_OTHER_LOOPS)
 _suite_key: pytest.StashKey[Suite] = pytest.StashKey()
 
 
@@ -82,6 +83,7 @@ def _sync(
 ) -> Callable[..., object]:
     @functools.wraps(function)
     def call(*args: object, **kwargs: object) -> object:
+        __tracebackhide__ = True
         return run(function(*args, **kwargs))
 
     return call
@@ -98,7 +100,7 @@ def pytest_fixture_setup(
         and not getattr(function, "_force_asyncio_fixture", False)
         and not _asyncio_takes_all(request.config)
         and "anyio_backend" not in request.fixturenames
-        and (request.scope != "function" or _is_ours(request.node))
+        and not any(request.node.get_closest_marker(name) for name in _OTHER_LOOPS)
     ):
         suite = _suite(request.config)
         bound = _bound(function, request.instance)
@@ -128,7 +130,8 @@ def _generator(
 ) -> Callable[..., Iterator[object]]:
     @functools.wraps(function)
     def call(*args: object, **kwargs: object) -> Iterator[object]:
-        steps = function(*args, **kwargs)
+        __tracebackhide__ = True
+        steps: Any = function(*args, **kwargs)
 
         async def step() -> object:
             return await anext(steps, _END)
@@ -138,6 +141,7 @@ def _generator(
             pytest.fail(f"the fixture {function.__name__!r} yielded nothing")
         yield value
         if run(step()) is not _END:
+            run(steps.aclose())
             pytest.fail(f"the fixture {function.__name__!r} yielded more than once")
 
     return call
@@ -194,15 +198,23 @@ def client(app: App, demijohn_harness: Harness, request: pytest.FixtureRequest) 
 
 
 @pytest.fixture
-async def async_client(
-    app: App, demijohn_harness: Harness, request: pytest.FixtureRequest
-) -> AsyncIterator[AsyncClient]:
+def async_client(app: App, demijohn_harness: Harness, request: pytest.FixtureRequest) -> Iterator[AsyncClient]:
     """An async client of the app, with the cookies of one visitor."""
     from demijohn.testing.client import AsyncClient
 
-    _suite(request.config).prepare(app)
-    async with AsyncClient(app, harness=demijohn_harness) as client:
+    # No async fixture: other plugins would each want it made in their own way.
+    client = AsyncClient(app, harness=demijohn_harness)
+    suite = _suite(request.config)
+    if _is_ours(request.node):
+        suite.hold(app)
+        runner = suite.runner(request.node)
+        runner.run(client.__aenter__())
         yield client
+        runner.run(client.__aexit__())
+    else:
+        suite.release(app)  # it starts on the loop of the test, so that what both await belongs together
+        yield client
+        suite.close_client(client)
 
 
 @pytest.fixture

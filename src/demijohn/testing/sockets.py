@@ -74,6 +74,7 @@ class AppWire:
         self._to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._from_app: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
+        self._closing: MutableMapping[str, Any] | None = None
         self.subprotocol: str | None = None
         self.headers: list[tuple[bytes, bytes]] = []
 
@@ -113,11 +114,13 @@ class AppWire:
         await self._home.call(put)
 
     async def receive(self) -> MutableMapping[str, Any]:
-        message = await self._home.call(self._from_app.get)
-        if message["type"] == "websocket.close":
-            self._from_app.put_nowait(message)  # whoever asks again hears it again
-            await self._home.call(self._finish)
-        return message
+        if self._closing is None:
+            message = await self._home.call(self._from_app.get)
+            if message["type"] != "websocket.close":
+                return message
+            self._closing = message
+        await self._home.call(self._finish)
+        return self._closing
 
     async def close(self, code: int, reason: str, /) -> None:
         async def leave() -> None:

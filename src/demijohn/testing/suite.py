@@ -3,13 +3,16 @@
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from demijohn.testing.harness import Harness
 from demijohn.testing.home import home_of
 from demijohn.testing.portal import TaskRunner, shared_portal
+
+if TYPE_CHECKING:
+    from demijohn.testing.client import AsyncClient
 
 __all__ = ["Suite"]
 
@@ -56,18 +59,13 @@ class Suite:
                 self.portal.run(home_of(app).let_go())
                 return
 
-    def prepare(self, app: Any) -> None:
-        """Get ready for an async client: the app runs here, unless the test runs on a loop of another plugin.
-
-        There it is started on that loop, so that what a test awaits and what a handler awaits belong together.
-        (Any: an app)
-        """
-        if self.portal.is_here():
-            home = home_of(app)
-            if not any(held is app for held in self._held) and not home.is_running:
-                self._held.append(app)
+    def close_client(self, client: "AsyncClient") -> None:
+        """Close an async client on the loop that another plugin ran its test on."""
+        loop = home_of(client.app).loop
+        if loop is None or loop.is_running() or loop.is_closed():
+            self.portal.run(client.aclose())
         else:
-            self.release(app)
+            loop.run_until_complete(client.aclose())
 
     @contextmanager
     def harness(self, app: Any, request: pytest.FixtureRequest) -> Iterator[Harness]:
