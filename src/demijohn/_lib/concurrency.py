@@ -7,7 +7,6 @@ servant, its
 cancellation and everything that belongs to its task (a unit of work) hold for the thread as well.
 """
 
-import asyncio
 import os
 import threading
 from collections import deque
@@ -15,6 +14,8 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context, ContextVar, copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar, cast
+
+from demijohn._lib.later import asyncio
 
 __all__ = ["Pool", "PoolFull", "Servant", "find_servant", "run_in_thread", "wait_in_thread"]
 
@@ -116,7 +117,7 @@ class _Mailbox:
 
     __slots__ = ("_calls", "_loop", "_woken")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: "asyncio.AbstractEventLoop") -> None:
         self._loop = loop
         self._calls: deque[Callable[[], None]] = deque()
         self._woken = False
@@ -134,10 +135,10 @@ class _Mailbox:
             calls.popleft()()
 
 
-_mailboxes: dict[int, tuple[asyncio.AbstractEventLoop, _Mailbox]] = {}
+_mailboxes: "dict[int, tuple[asyncio.AbstractEventLoop, _Mailbox]]" = {}
 
 
-def _mailbox(loop: asyncio.AbstractEventLoop) -> _Mailbox:
+def _mailbox(loop: "asyncio.AbstractEventLoop") -> _Mailbox:
     known = _mailboxes.get(id(loop))
     if known is not None and known[0] is loop:
         return known[1]
@@ -176,7 +177,7 @@ class Servant(Generic[T]):
         "thread",
     )
 
-    def __init__(self, function: Callable[[], T] | None, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, function: Callable[[], T] | None, loop: "asyncio.AbstractEventLoop") -> None:
         self._function = function
         self._box = _mailbox(loop)
         self._context = copy_context()

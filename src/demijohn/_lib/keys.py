@@ -4,9 +4,9 @@ One secret is kept by the people who run a site; every use (the CSRF cookie, the
 its own by HKDF with SHA-256 (RFC 5869), so that no value made for one use is ever accepted by another.
 """
 
-import hashlib
-import hmac
 from collections.abc import Iterable
+
+from demijohn._lib.later import hashlib, hmac
 
 __all__ = ["MINIMUM_BYTES", "KeyRing", "WeakSecret", "hkdf"]
 

@@ -4,11 +4,11 @@ Signed values are readable by whoever holds them; they are only proof against ch
 (the session cookie does that).
 """
 
-import hashlib
 import time
 from typing import TYPE_CHECKING, Any
 
 from demijohn._lib.keys import KeyRing
+from demijohn._lib.later import hashlib
 
 if TYPE_CHECKING:
     from itsdangerous import TimestampSigner, URLSafeTimedSerializer

@@ -1,14 +1,15 @@
 """Small helpers for texts that people read."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+
+from demijohn._lib.later import difflib
 
 __all__ = ["did_you_mean", "listing"]
 
 
 def did_you_mean(word: str, known: Iterable[str], *, limit: int = 3) -> str:
     """Return ` Did you mean 'x'?` with the names nearest to `word`, or nothing."""
-    near = get_close_matches(word, list(known), n=limit, cutoff=0.6)
+    near = difflib.get_close_matches(word, list(known), n=limit, cutoff=0.6)
     if not near:
         return ""
     return f" Did you mean {listing(near)}?"

@@ -1,6 +1,5 @@
 """A thread that notices when an event loop is blocked, and names the line that blocks it."""
 
-import asyncio
 import linecache
 import logging
 import os
@@ -11,6 +10,7 @@ import time
 from types import CodeType, FrameType
 from typing import Final
 
+from demijohn._lib.later import asyncio
 from demijohn._lib.source import relative
 
 __all__ = ["Watchdog", "find_blocking_frame"]
@@ -40,7 +40,7 @@ class Watchdog:
         threshold: Seconds without a turn of the loop that are worth a warning.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, *, threshold: float) -> None:
+    def __init__(self, loop: "asyncio.AbstractEventLoop", *, threshold: float) -> None:
         self.threshold = threshold
         self._loop = loop
         self._interval = threshold / 3

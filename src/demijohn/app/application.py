@@ -1,12 +1,12 @@
 """`App`: where everything comes together, and is built once before the first request."""
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from demijohn._lib.concurrency import run_in_thread
+from demijohn._lib.later import asyncio
 from demijohn._lib.source import caller
 from demijohn.app.asgi import answer_http, run_lifespan
 from demijohn.app.builder import Builder

@@ -1,11 +1,11 @@
 """The ASGI face: one connection scope in, one request, socket or lifespan out (ASGI 3)."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import quote
 
+from demijohn._lib.later import asyncio
 from demijohn.http import ClientDisconnected, Request, Response, StreamResponse
 from demijohn.types import Receive, Scope, Send
 

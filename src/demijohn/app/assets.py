@@ -5,16 +5,14 @@ A file has two URLs. `/static/app.css` may always be asked for and is checked by
 `static("app.css")` returns, holds a hash of the content and is kept by browsers for a year.
 """
 
-import hashlib
-import json
 import os
 import re
 import stat
-from asyncio import to_thread
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from demijohn._lib.later import asyncio, hashlib, json
 from demijohn._lib.text import did_you_mean
 from demijohn.errors import DemijohnError, NotFound
 from demijohn.http import FileResponse, Markup, Request, Response, conditional, guess_content_type
@@ -128,7 +126,7 @@ class Assets:
         asset = self._known.get(name)
         fresh = asset is not None and self._is_fresh(asset)
         if not fresh:
-            asset = await to_thread(self._find, name)
+            asset = await asyncio.to_thread(self._find, name)
         is_hashed = False
         if asset is None:
             match = HASHED.match(name)
@@ -137,7 +135,7 @@ class Assets:
             name = match["stem"] + match["suffix"]
             asset = self._known.get(name)
             if asset is None or not self._is_fresh(asset):
-                asset = await to_thread(self._find, name)
+                asset = await asyncio.to_thread(self._find, name)
             if asset is None:
                 raise NotFound
             # A page of the version before may ask for the file of that version: it gets this one, and does not keep it.
@@ -157,7 +155,7 @@ class Assets:
             if coding != "identity":
                 packed = asset.bodies.get(coding)
                 if packed is None:
-                    packed = asset.bodies[coding] = await to_thread(self._pack, asset, coding, body)
+                    packed = asset.bodies[coding] = await asyncio.to_thread(self._pack, asset, coding, body)
                     self._kept += len(packed)
                 body = packed
         response = Response(body, content_type=asset.content_type)

@@ -1,11 +1,11 @@
 """Where code stands: the request or unit that is running, and `wait` for code that cannot await."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from demijohn._lib.concurrency import find_servant
+from demijohn._lib.later import asyncio
 from demijohn.errors import OutsideContext
 from demijohn.http import Connection, Request, Scratch
 

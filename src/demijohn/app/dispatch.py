@@ -3,7 +3,6 @@
 What a route does not have (hooks, middleware, guards, a unit of work) leaves no trace in its code.
 """
 
-import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -12,6 +11,7 @@ from types import CoroutineType
 from typing import Any, TypeAlias
 
 from demijohn._lib.concurrency import Pool, run_in_thread
+from demijohn._lib.later import asyncio
 from demijohn.app.binding import Plan
 from demijohn.app.context import running
 from demijohn.app.encoding import HTML, TEXT, Encoder

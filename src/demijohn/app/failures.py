@@ -3,10 +3,10 @@
 import inspect
 import logging
 from collections.abc import Callable
-from html import escape
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from demijohn._lib.concurrency import PoolFull
+from demijohn._lib.later import html
 from demijohn.errors import HTTPError, InternalServerError, ServiceUnavailable
 from demijohn.http import Accept, Connection, Request, Response
 from demijohn.schema import to_json
@@ -120,8 +120,8 @@ def problem_response(error: HTTPError, request: Connection) -> Response:
     """Return an error as RFC 9457 problem+json, or as a small page for a browser."""
     accept = Accept(request.headers.get("accept"))
     if accept.quality("text/html") > accept.quality("application/problem+json"):
-        detail = f"<p>{escape(error.detail)}</p>" if error.detail else ""
-        title = escape(error.title)
+        detail = f"<p>{html.escape(error.detail)}</p>" if error.detail else ""
+        title = html.escape(error.title)
         body = (
             f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{error.status} {title}</title>'
             f'<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'

@@ -5,9 +5,9 @@ query (`?format=json`) or by `Accept`, in this order; what nobody offers is refu
 """
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
-from html import escape
 from typing import Any, TypeAlias
 
+from demijohn._lib.later import html
 from demijohn._lib.text import did_you_mean, listing
 from demijohn.app.encoding import Encoder, from_tuple
 from demijohn.app.page import Page
@@ -104,7 +104,7 @@ def _decode_csv(tp: Any) -> Callable[[bytes], Any]:
 
 def _to_html(value: Any) -> bytes:
     """Write a plain value for a browser: its JSON, readable."""
-    text = escape(to_json(value, indent=2).decode())
+    text = html.escape(to_json(value, indent=2).decode())
     return (
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Data</title><pre>{text}</pre></html>\n'.encode()
     )

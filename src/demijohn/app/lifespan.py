@@ -1,10 +1,11 @@
 """Start-up and shutdown: functions and context managers, ended in reverse order."""
 
-import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypeAlias
+
+from demijohn._lib.later import asyncio
 
 __all__ = ["Lifespan", "LifespanPart"]
 
@@ -24,7 +25,7 @@ class Lifespan:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
-    def loop(self) -> asyncio.AbstractEventLoop | None:
+    def loop(self) -> "asyncio.AbstractEventLoop | None":
         """The loop that the app runs on; None where it was not started, or where that loop turns no more."""
         if self._stack is None or self._loop is None or not self._loop.is_running():
             return None

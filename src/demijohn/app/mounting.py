@@ -1,14 +1,13 @@
 """Foreign apps under a prefix: ASGI as it is, WSGI in a worker thread."""
 
-import asyncio
 import inspect
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, MutableMapping
-from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 from urllib.parse import quote
 
 from demijohn._lib.concurrency import Pool, run_in_thread
+from demijohn._lib.later import asyncio, tempfile
 from demijohn.app.dispatch import Call
 from demijohn.errors import DemijohnError
 from demijohn.http import ClientDisconnected, Request, Response, StreamResponse
@@ -181,7 +180,7 @@ def _response(status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> R
 
 
 async def _run_wsgi(app: WSGIApp, request: Request, prefix: str, pool: Pool) -> Response:
-    source: IO[bytes] = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by the clean-up of the request
+    source: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
     endings = request.ending
     if endings is None:
         endings = request.ending = []

@@ -1,11 +1,11 @@
 """`app.context()`: the app for a script, sync or async, with one unit of work."""
 
-import asyncio
 import threading
 from types import TracebackType
 from typing import Any
 
 from demijohn._lib.concurrency import Servant
+from demijohn._lib.later import asyncio
 from demijohn.app.context import Unit, running
 
 __all__ = ["AppContext"]

@@ -1,6 +1,5 @@
 """Services: values that handlers, commands, tasks and tests ask for by type, with a scope and a clean-up."""
 
-import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from types import CoroutineType
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from demijohn._lib.concurrency import find_servant
+from demijohn._lib.later import asyncio
 from demijohn._lib.sentinels import MISSING
 from demijohn._lib.source import place_of
 from demijohn._lib.text import listing

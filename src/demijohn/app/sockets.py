@@ -1,11 +1,11 @@
 """WebSockets: from an ASGI scope to the handler of a route, with the guards, hooks and services of a request."""
 
-import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
+from demijohn._lib.later import asyncio
 from demijohn.app.context import running
 from demijohn.app.dispatch import Call, Surroundings, end_unit, run_call
 from demijohn.app.failures import problem_response
@@ -138,4 +138,4 @@ def say_good_bye(sockets: set[WebSocket]) -> None:
             task.add_done_callback(_closing.discard)
 
 
-_closing: set[asyncio.Future[None]] = set()
+_closing: "set[asyncio.Future[None]]" = set()

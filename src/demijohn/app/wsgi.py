@@ -1,6 +1,5 @@
 """The WSGI face (PEP 3333): the app's loop in a thread of its own, each request one task on it."""
 
-import asyncio
 import atexit
 import os
 import threading
@@ -11,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from demijohn._lib.concurrency import Pool, run_in_thread
+from demijohn._lib.later import asyncio
 from demijohn.http import Request, Response, StreamResponse
 
 __all__ = ["WSGIFace"]
@@ -64,7 +64,7 @@ class WSGIFace:
         finally:
             answer.ready.set()
 
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
+    def _running_loop(self) -> "asyncio.AbstractEventLoop":
         loop = self._loop
         if loop is not None and self._process == os.getpid():
             return loop
@@ -143,7 +143,7 @@ class WSGIFace:
 class _Answer:
     """Where the loop leaves a response for the thread that waits for it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: "asyncio.AbstractEventLoop") -> None:
         self.loop = loop
         self.ready = threading.Event()
         self.response: Response | None = None
@@ -162,7 +162,7 @@ class _Answer:
         return self._stream(response, self.pieces, self.room)
 
     async def _stream(
-        self, response: StreamResponse, pieces: "Queue[bytes | BaseException | None]", room: asyncio.Semaphore
+        self, response: StreamResponse, pieces: "Queue[bytes | BaseException | None]", room: "asyncio.Semaphore"
     ) -> None:
         try:
             async for piece in response.body_iterator:

@@ -1,10 +1,10 @@
 """Server-sent events (WHATWG HTML Standard, section 9.2)."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import Any
 
+from demijohn._lib.later import asyncio
 from demijohn.errors import DemijohnError
 from demijohn.http.streams import StreamResponse, as_async
 from demijohn.schema import to_json

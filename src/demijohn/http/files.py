@@ -1,13 +1,13 @@
 """Files as responses: whole, in parts, or not at all where the client has them."""
 
 import os
-import secrets
 import stat
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import IO, TYPE_CHECKING
 
+from demijohn._lib.later import secrets
 from demijohn.errors import NotFound
 from demijohn.http.file_types import content_disposition, guess_content_type, is_passive
 from demijohn.http.preconditions import conditional, range_applies

@@ -1,12 +1,12 @@
 """The request: a value that reads itself as far as it is asked."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar, overload
 
 import msgspec
 
+from demijohn._lib.later import asyncio
 from demijohn._lib.sentinels import MISSING
 from demijohn.errors import (
     BadRequest,

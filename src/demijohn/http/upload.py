@@ -1,13 +1,11 @@
 """A file that a client sent: in memory while it is small, on disk beyond that."""
 
 import os
-import secrets
-import shutil
 from io import BytesIO
-from tempfile import TemporaryFile
 from typing import IO
 from unicodedata import category, normalize
 
+from demijohn._lib.later import secrets, shutil, tempfile
 from demijohn.http.headers import Headers
 from demijohn.http.threads import in_file_thread
 
@@ -201,7 +199,7 @@ class Spool:
     def _flush(self) -> None:
         if not self._on_disk:
             memory = self._file
-            disk = TemporaryFile("w+b", prefix="demijohn-upload-")  # noqa: SIM115 - it lives as long as the request
+            disk = tempfile.TemporaryFile("w+b", prefix="demijohn-upload-")
             try:
                 memory.seek(0)
                 shutil.copyfileobj(memory, disk)

@@ -1,9 +1,9 @@
 """What browsers and shared caches may keep: `Cache-Control` and `ETag` for any handler (RFC 9111, RFC 9110)."""
 
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Any, TypeVar, Unpack
 
+from demijohn._lib.later import hashlib
 from demijohn.http import CacheControl, CacheDirectives, Request, Response, StreamResponse, conditional
 from demijohn.middleware.exchange import exchange_of
 from demijohn.middleware.marks import Next, mark
@@ -87,5 +87,5 @@ class AutoETag:
         if "no-store" in headers.get("cache-control", ""):
             return response
         if "etag" not in headers:
-            headers["etag"] = f'"{blake2b(response.body, digest_size=16).hexdigest()}"'
+            headers["etag"] = f'"{hashlib.blake2b(response.body, digest_size=16).hexdigest()}"'
         return conditional(request, response)

@@ -1,6 +1,5 @@
 """Compressed bodies: zstd, brotli and gzip, by what the client can undo."""
 
-import asyncio
 import sys
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -8,6 +7,7 @@ from functools import cache
 from typing import Any, Literal, Protocol, TypeVar
 
 from demijohn._lib.extras import MissingExtra, need
+from demijohn._lib.later import asyncio
 from demijohn.errors import ConfigurationError
 from demijohn.http import FileResponse, Request, Response, StreamResponse
 from demijohn.middleware.exchange import exchange_of

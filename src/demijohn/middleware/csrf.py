@@ -5,13 +5,13 @@ with a signed token behind it for old browsers and for plain http. `docs/explana
 """
 
 import binascii
-import hmac
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from demijohn._lib.keys import KeyRing
+from demijohn._lib.later import hmac
 from demijohn.errors import Forbidden
 from demijohn.http import Request, Response
 from demijohn.middleware.exchange import before_sending, exchange_of, keep_private

@@ -1,11 +1,11 @@
 """Limits on the size of a body and on the time of a handler."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 
+from demijohn._lib.later import asyncio
 from demijohn.errors import BadRequest, ConfigurationError, ContentTooLarge, ServiceUnavailable
 from demijohn.http import Limits, Request, Response
 from demijohn.middleware.marks import Next, mark

@@ -1,11 +1,11 @@
 """Where the secret of an app comes from: its settings, or a file made on the first run of development."""
 
 import os
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
 from demijohn._lib.keys import KeyRing, WeakSecret
+from demijohn._lib.later import secrets
 from demijohn.errors import ConfigurationError
 
 __all__ = ["SECRET_FILE", "find_keys", "make_secret"]

@@ -1,12 +1,12 @@
 """The security headers of every response: one frozen value, turned into lines once."""
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack
 
+from demijohn._lib.later import secrets
 from demijohn._lib.text import did_you_mean
 from demijohn.errors import ConfigurationError
 from demijohn.http import Request, Response

@@ -8,7 +8,7 @@ from demijohn.serving.refusal import Refusal
 __all__ = ["ChunkDecoder"]
 
 # A size in hex, then extensions of visible characters, which are ignored.
-_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e]*)?")
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e]*)?")
 _TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*")
 _LONGEST_LINE: Final = 1024
 _LONGEST_TRAILERS: Final = 8192

@@ -1,0 +1,92 @@
+"""Modules of the standard library that the kernel needs only once something runs.
+
+`asyncio` alone takes as long to load as all of the kernel. A program that only imports the framework (a script that
+lists routes, a test that is collected, `demijohn --help`) need not wait for any of them. Write
+
+    from demijohn._lib.later import asyncio
+
+instead of `import asyncio`, and quote annotations that name it: they would be evaluated with the function's definition.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__all__ = ["asyncio", "difflib", "hashlib", "hmac", "html", "json", "secrets", "shutil", "tempfile"]
+
+if TYPE_CHECKING:
+    import asyncio
+    import difflib
+    import hashlib
+    import hmac
+    import html
+    import json
+    import secrets
+    import shutil
+    import tempfile
+else:
+
+    class _Later:
+        """Loads a module when an attribute is asked for, and keeps the attribute: the second time costs nothing."""
+
+        def __init__(self, load):
+            self.__load = load
+
+        def __getattr__(self, name: str) -> Any:
+            value = getattr(self.__load(), name)
+            setattr(self, name, value)
+            return value
+
+    # Spelled out, since modules are not imported by string.
+    def _asyncio():
+        import asyncio
+
+        return asyncio
+
+    def _difflib():
+        import difflib
+
+        return difflib
+
+    def _hashlib():
+        import hashlib
+
+        return hashlib
+
+    def _hmac():
+        import hmac
+
+        return hmac
+
+    def _html():
+        import html
+
+        return html
+
+    def _json():
+        import json
+
+        return json
+
+    def _secrets():
+        import secrets
+
+        return secrets
+
+    def _shutil():
+        import shutil
+
+        return shutil
+
+    def _tempfile():
+        import tempfile
+
+        return tempfile
+
+    asyncio = _Later(_asyncio)
+    difflib = _Later(_difflib)
+    hashlib = _Later(_hashlib)
+    hmac = _Later(_hmac)
+    html = _Later(_html)
+    json = _Later(_json)
+    secrets = _Later(_secrets)
+    shutil = _Later(_shutil)
+    tempfile = _Later(_tempfile)
