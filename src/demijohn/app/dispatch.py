@@ -417,12 +417,15 @@ async def _fail(request: Request, error: BaseException, *, around: Surroundings,
 
 async def _after_this(request: Request, response: Response, *, around: Surroundings) -> Response:
     functions, request.after = request.after, None
-    for function in functions or ():
-        changed = function(response)
-        if inspect.isawaitable(changed):
-            changed = await changed
-        if changed is not None:
-            response = await around.encoder.complete(changed, request)
+    try:
+        for function in functions or ():
+            changed = function(response)
+            if inspect.isawaitable(changed):
+                changed = await changed
+            if changed is not None:
+                response = await around.encoder.complete(changed, request)
+    except BaseException as caught:
+        return await _fail(request, caught, around=around, signals=None)
     return response
 
 

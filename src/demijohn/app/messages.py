@@ -29,6 +29,9 @@ def flash(message: str, category: str = "message") -> None:
     session = current.session
     waiting = [*session.get(_KEY, ()), [category, str(message), hasattr(message, "__html__")]]
     session[_KEY] = waiting
+    app = current.app
+    if app.sends_signals:
+        app.signals.message_flashed.send(app, message=message, category=category)
 
 
 @overload

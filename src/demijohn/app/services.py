@@ -98,6 +98,7 @@ class Services:
 
     def __init__(self, binders: Binders | None = None) -> None:
         self.binders = Binders() if binders is None else binders
+        self.need: Callable[[str], object] | None = None
         self._providers: dict[Any, Provider] = {}
         self._app_scope = ServiceScope(self, None, kind="app")
 
@@ -167,9 +168,16 @@ class Services:
     def find(self, annotation: Any, /) -> Any:
         """Return the key of the service of an annotation, or `MISSING` (Any: either)."""
         try:
-            return annotation if annotation in self._providers else MISSING
+            if annotation in self._providers:
+                return annotation
         except TypeError:
             return MISSING
+        battery = getattr(annotation, "__battery__", None)
+        if battery is None or self.need is None:
+            return MISSING
+        # A type that says which battery it comes from sets that up, with its defaults.
+        self.need(battery)
+        return annotation if annotation in self._providers else MISSING
 
     def dependency(self, function: Factory, /, *, cached: bool = True) -> Any:
         """Return the key of a function that is depended on (Any: of many types)."""

@@ -44,6 +44,7 @@ class Wiring(Scaffold):
         self.encoder = Encoder()
         self.binders = Binders()
         self.services = Services(self.binders)
+        self.services.need = self.need
         self.formats = Formats()
         self.lifespan = Lifespan()
         self.checks = Checks()
@@ -191,6 +192,11 @@ class Wiring(Scaffold):
     def rebuild(self) -> None:
         """Compile the routes again, where they were compiled already."""
         raise NotImplementedError
+
+    @property
+    def sends_signals(self) -> bool:
+        """Whether anybody asked for the signals; where nobody did, none is sent."""
+        return self._signals is not None
 
     @property
     def signals(self) -> Signals:
