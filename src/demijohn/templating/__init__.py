@@ -1,6 +1,7 @@
 """Templates: Jinja2 with fragments, typed components and errors that name the line."""
 
 from demijohn.templating.attributes import Attributes
+from demijohn.templating.battery import Templates, render_template, render_template_string, stream_template
 from demijohn.templating.components import Component, ComponentMistake, ScopedSlot, Slot, component
 from demijohn.templating.environment import Environment
 from demijohn.templating.failures import (
@@ -30,7 +31,11 @@ __all__ = [
     "TemplateError",
     "TemplateNotFound",
     "TemplateSyntaxError",
+    "Templates",
     "Undefined",
     "UndefinedError",
     "component",
+    "render_template",
+    "render_template_string",
+    "stream_template",
 ]

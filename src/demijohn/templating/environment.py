@@ -93,6 +93,9 @@ class Environment(jinja2.Environment):
         self._loaded: dict[str, jinja2.Template] = {}
         self._plans: dict[tuple[str, str], Plan] = {}
         self._texts: OrderedDict[str, jinja2.Template] = OrderedDict()
+        self._streaming: Environment | None = None
+        self.callers: dict[str, Any] = {}
+        """What templates call for each component (Any: functions of any arguments)."""
         super().__init__(
             **{
                 "loader": self.folders,
@@ -111,9 +114,13 @@ class Environment(jinja2.Environment):
     def _learn(self, component: Component[...]) -> None:
         if component.source is not None:
             self.folders.texts[component.template] = component.source
-        known = self.globals.get(component.name)
-        if known is None or getattr(known, "is_component", False):
-            self.globals[component.name] = caller_of(component, self.render_in)
+        for environment in (self, self._streaming):
+            if environment is None:
+                continue
+            known = environment.globals.get(component.name)
+            if known is None or getattr(known, "is_component", False):
+                caller = environment.callers[component.name] = caller_of(component, environment.render_in)
+                environment.globals[component.name] = caller
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
@@ -169,7 +176,34 @@ class Environment(jinja2.Environment):
 
     def render_in(self, context: Context, component: Component[...], *, given: Mapping[str, Any]) -> Any:
         """Render a component in a template (Any: markup, or its awaitable in a stream)."""
-        return self.render_component(component, component.values(given), base=context.parent.get(BASE))
+        base = context.parent.get(BASE)
+        if self.is_async:
+            return self._render_later(component, component.values(given), base)
+        return self.render_component(component, component.values(given), base=base)
+
+    async def _render_later(
+        self, component: Component[...], values: Mapping[str, Any], base: Mapping[str, Any] | None
+    ) -> str:
+        parent = {**self.globals, **values} if base is None else {**base, **self.callers, **values, BASE: base}
+        template = self.get_template(component.template)
+        context = Context(self, parent, template.name, template.blocks)
+        text = "".join([piece async for piece in template.root_render_func(context)])  # type: ignore[attr-defined]
+        return text if is_text(component.template) else Markup(text)  # noqa: S704 - what a template rendered
+
+    def streaming(self) -> "Environment":
+        """Return the environment for streams: the same one, compiled to async code."""
+        if self._streaming is None:
+            made = self.overlay(enable_async=True)
+            made.globals = dict(self.globals)
+            made.bytecode_cache = None  # the same source becomes other code here
+            made._loaded, made._plans, made._texts = {}, {}, OrderedDict()
+            made.callers = {}
+            self._streaming = made
+            for name in self.components.names():
+                known = self.components.find(name)
+                if known is not None:
+                    self._learn(known)
+        return self._streaming
 
     def render_component(
         self, component: Component[...], values: Mapping[str, Any], *, base: Mapping[str, Any] | None = None
