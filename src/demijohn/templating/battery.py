@@ -115,7 +115,7 @@ class Templates:
     def component(
         self, template: str | None = None, /, *, source: str | None = None
     ) -> Callable[[Callable[..., Mapping[str, Any] | None]], Component[...]]:
-        """Declare a component of this app alone; like `component`, which declares one for every app."""
+        """Declare a component of this app alone."""
 
         def declare(function: Callable[..., Mapping[str, Any] | None]) -> Component[...]:
             made = make_component(function, template, source)
@@ -127,7 +127,9 @@ class Templates:
         return declare
 
     def render(self, template: str, /, **context: Any) -> str:
-        """Render a template, or the block that `template#block` names; markup, unless it is a text.
+        """Render a template, or the block that `template#block` names.
+
+        The result is markup, unless the template is a text.
 
         Context processors that have to be awaited are refused here, as are such values (Any: templates print anything).
 
@@ -138,7 +140,7 @@ class Templates:
         return text if is_text(template.partition("#")[0]) else Markup(text)
 
     def render_text(self, source: str, /, **context: Any) -> str:
-        """Render a template that is given as text; it is escaped, and the result is markup.
+        """Render a template that is given as text, escaped, to markup.
 
         Any: templates print anything. What a visitor wrote is never a template.
         """
@@ -153,7 +155,9 @@ class Templates:
         return text if is_text(component.template) else Markup(text)
 
     def stream(self, template: str, /, **context: Any) -> StreamResponse:
-        """Return a response that sends a page while it is rendered; async iterators may be looped over.
+        """Return a response that sends a page while it is rendered.
+
+        Async iterators may be looped over.
 
         Any: templates print anything.
         """
@@ -356,7 +360,9 @@ def render_template(template: str, /, **context: Any) -> str:
 
 
 def render_template_string(source: str, /, **context: Any) -> str:
-    """Render a template that is given as text, escaped; what a visitor wrote is never a template.
+    """Render a template that is given as text, escaped.
+
+    What a visitor wrote is never a template.
 
     Any: templates print anything.
     """
@@ -364,7 +370,9 @@ def render_template_string(source: str, /, **context: Any) -> str:
 
 
 def stream_template(template: str, /, **context: Any) -> StreamResponse:
-    """Return a response that sends a page while it is rendered, for pages that are long or slow.
+    """Return a response that sends a page while it is rendered.
+
+    For pages that are long or slow.
 
     Async iterators may be looped over in the template. What goes wrong on the way cuts the response off, since its
     status is sent already (Any: templates print anything).
