@@ -25,6 +25,7 @@ from demijohn.app import (
 )
 from demijohn.errors import HTTPError, abort
 from demijohn.http import (
+    FileResponse,
     HTMLResponse,
     JSONResponse,
     PlainTextResponse,
@@ -32,6 +33,9 @@ from demijohn.http import (
     Request,
     Response,
     StreamResponse,
+    UploadFile,
+    WebSocket,
+    html,
     redirect,
 )
 from demijohn.routing import path
@@ -44,6 +48,7 @@ __all__ = [
     "Depends",
     "Fields",
     "File",
+    "FileResponse",
     "Form",
     "HTMLResponse",
     "HTTPError",
@@ -59,12 +64,15 @@ __all__ = [
     "Secret",
     "Settings",
     "StreamResponse",
+    "UploadFile",
     "View",
+    "WebSocket",
     "abort",
     "after_response",
     "after_this_request",
     "current",
     "flash",
+    "html",
     "path",
     "redirect",
     "url_for",

@@ -44,7 +44,6 @@ CLOSED_FEATURES: Final[Mapping[str, Iterable[str]]] = MappingProxyType(
     dict.fromkeys(
         (
             "accelerometer",
-            "bluetooth",
             "camera",
             "display-capture",
             "geolocation",
