@@ -289,6 +289,20 @@ def test_all_errors_of_a_check_are_found_in_valid_types() -> None:
     assert errors_of(list[Point], b'[{"x":-1},{"x":1},{"x":-2}]') == [((0, "x"), "ge"), ((2, "x"), "ge")]
 
 
+class Node(msgspec.Struct):
+    weight: Annotated[int, Field(ge=0)]
+    left: "Node | None" = None
+    more: "list[Node]" = []
+
+
+def test_constraints_hold_at_any_depth_of_a_class_that_contains_itself() -> None:
+    """The compiled check of a recursive class calls itself."""
+    assert json_decoder(Node)(b'{"weight":1,"left":{"weight":2,"more":[{"weight":3}]}}').weight == 1
+    assert errors_of(Node, b'{"weight":1,"left":{"weight":2,"more":[{"weight":3},{"weight":-3}]}}') == [
+        (("left", "more", 1, "weight"), "ge")
+    ]
+
+
 def test_a_hundred_errors_are_enough() -> None:
     """An answer does not outgrow its question."""
     assert len(errors_of(list[int], b"[" + b'"x",' * 5000 + b"1]")) == 100

@@ -18,6 +18,7 @@ from demijohn.schema import (
     shape_of,
     yaml_decoder,
 )
+from demijohn.schema.shapes import ScalarShape
 
 __all__ = ["BodyReader", "TextReader", "WholeReader", "default_of", "join", "missing", "read_file", "read_files"]
 
@@ -51,15 +52,26 @@ def default_of(default: Any, tp: Any) -> Any:
 class TextReader:
     """Reads one value from text, or many of a list; where straight code gave up."""
 
-    __slots__ = ("blank", "default", "place", "read")
+    __slots__ = ("blank", "default", "place", "quick", "read", "rules")
 
     def __init__(self, tp: Any, place: tuple[str, ...], default: Any) -> None:
         self.read = converter(tp, text=True, place=place)
         self.place = place
         self.default = default
-        self.blank = shape_of(tp).blank
+        shape = shape_of(tp)
+        self.blank = shape.blank
+        # The one reader of a plain scalar, for which no walk is needed.
+        self.quick = shape.scalar.from_text if isinstance(shape, ScalarShape) else None
+        self.rules = shape.rules
 
     def __call__(self, raw: Any, errors: Errors) -> tuple[Any, Errors]:
+        if self.quick is not None and raw.__class__ is str:
+            try:
+                value = self.quick(raw)
+                if not self.rules or all(rule.holds(value) for rule in self.rules):
+                    return value, errors
+            except (ValueError, TypeError, OverflowError):
+                pass  # the walk finds the words for it
         # A blank is nothing: None where the type allows it, as `converter` says, else the default.
         if self.blank and self.default is not MISSING and self.default is not None and _is_blank(raw):
             return self.default, errors

@@ -341,12 +341,7 @@ class Services:
         """
         scope: ServiceScope | None = unit.services
         if scope is None:
-            scope = unit.services = ServiceScope(self, unit)
-            endings = unit.ending
-            if endings is None:
-                unit.ending = [scope.close]
-            else:
-                endings.append(scope.close)
+            scope = unit.services = ServiceScope(self, unit, kind="unit")
         return scope
 
     async def start(self) -> None:
@@ -391,6 +386,11 @@ class ServiceScope:
         provider = self._provider(service)
         if provider.factory is None:
             return cast("T", provider.value)
+        if provider.is_sync:
+            made = self._make_now(provider, awaiting=True)
+            if made.__class__ is CoroutineType:
+                made = self._keep(provider, await made)
+            return cast("T", made)
         if provider.scope == "app":
             return cast("T", await self._of_app(provider))
         return cast("T", await self._make(provider))
@@ -455,9 +455,10 @@ class ServiceScope:
                     logger.exception("Cleaning up %s (%s) failed", name_of(_shown(provider.key)), provider.place)
 
     def _provider(self, service: Any) -> Provider:
-        provider = self._services.provider(service)
+        services = self._services
+        provider = services._providers.get(service) or services.provider(service)
         if provider.bind is None and provider.factory is not None:
-            self._services._wired(provider)
+            services._wired(provider)
         if provider.needs_request and not isinstance(self.unit, Connection):
             raise OutsideContext(
                 f"The service `{name_of(_shown(service))}` was asked for outside of a request.",
@@ -491,24 +492,27 @@ class ServiceScope:
             made = self._enter(provider, made, threaded=False)
         elif made.__class__ is CoroutineType:
             made = await made
+        return self._keep(provider, made)
+
+    def _keep(self, provider: Provider, made: Any) -> Any:
         if provider.cached:
             self.made[provider.key] = made
         return made
 
-    def _make_now(self, provider: Provider) -> Any:
+    def _make_now(self, provider: Provider, *, awaiting: bool = False) -> Any:
         assert provider.bind is not None  # noqa: S101 - what is sync has a factory
         made = provider.bind(self.unit, self)
         if provider.style == "generator":
             made = self._enter(provider, made, threaded=find_servant() is not None)
         elif made.__class__ is CoroutineType:
+            if awaiting:
+                return made
             servant = find_servant()
             if servant is None:
                 made.close()
                 raise _hidden_coroutine(provider)
             made = servant.wait(made)
-        if provider.cached:
-            self.made[provider.key] = made
-        return made
+        return self._keep(provider, made)
 
     def _enter(self, provider: Provider, generator: Any, *, threaded: bool) -> Any:
         try:
@@ -529,6 +533,12 @@ class ServiceScope:
     def _remember(self, provider: Provider, generator: Any, threaded: bool) -> None:
         if self._cleanups is None:
             self._cleanups = []
+            if self._kind == "unit":
+                # What has nothing to clean up costs nothing at the end.
+                if self.unit.ending is None:
+                    self.unit.ending = [self.close]
+                else:
+                    self.unit.ending.append(self.close)
         self._cleanups.append((provider, generator, threaded))
 
 

@@ -7,6 +7,8 @@ finite) is one function of straight code, and no function at all where nothing r
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from demijohn.schema.shapes import (
     MappingShape,
     ObjectShape,
@@ -97,7 +99,14 @@ class _Compiler:
             return
         item = self.name("v")
         out.append(f"{'    ' * depth}for {item} in {source}:")
-        self.emit(part, item, out, depth + 1)
+        self.inside(part, item, out, depth + 1)
+
+    def inside(self, part: Shape, x: str, out: list[str], depth: int) -> None:
+        """Write the check of a part: a call for a class, which may contain itself, and lines for all else."""
+        if isinstance(part, ObjectShape):
+            out.append(f"{'    ' * depth}if not {self.function(part)}({x}): return False")
+        else:
+            self.emit(part, x, out, depth)
 
     def member(self, part: Shape, source: str, out: list[str], depth: int, *, unset: bool = False) -> None:
         if not _needs(part, set()):
@@ -110,16 +119,13 @@ class _Compiler:
             self.names["UNCHECKED"] = _UNCHECKED
             out.append(f"{pad}if type({value}) not in UNCHECKED:")
             depth += 1
-        if isinstance(part, ObjectShape):
-            out.append(f"{'    ' * depth}if not {self.function(part)}({value}): return False")
-        else:
-            self.emit(part, value, out, depth)
+        self.inside(part, value, out, depth)
 
     def union(self, shape: UnionShape, x: str, out: list[str], depth: int) -> None:
         pad = "    " * depth
         if len(shape.members) == 1:
             out.append(f"{pad}if {x} is not None:")
-            self.emit(shape.members[0], x, out, depth + 1)
+            self.inside(shape.members[0], x, out, depth + 1)
             return
         for part in shape.members:
             if not _needs(part, set()):
@@ -131,13 +137,7 @@ class _Compiler:
                 kind = part.scalar.tp if isinstance(part, ScalarShape) and isinstance(part.scalar.tp, type) else None
                 test = f"type({x}) is {self.name('c', kind)}" if kind else f"{self.name('t', part.takes)}({x})"
                 out.append(f"{pad}if {test}:")
-                self.emit(part, x, out, depth + 1)
+                self.inside(part, x, out, depth + 1)
 
 
-def _unchecked() -> tuple[type, ...]:
-    import msgspec
-
-    return (type(None), msgspec.UnsetType)
-
-
-_UNCHECKED = _unchecked()
+_UNCHECKED = (type(None), msgspec.UnsetType)

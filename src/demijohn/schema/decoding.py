@@ -257,9 +257,12 @@ def _decoder(
         except (ValueError, RecursionError) as error:
             cause: BaseException | None = error
         else:
-            if reader.keeps(value):
-                return value
             cause = None
+            try:
+                if check(value):
+                    return value
+            except (ValueError, TypeError, ArithmeticError, RecursionError):
+                pass  # the walk finds out what it was
         return slowly(data, cause)
 
     return decode_and_check
