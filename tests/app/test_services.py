@@ -9,7 +9,7 @@ from typing import Annotated, Any, NewType, Protocol
 import pytest
 
 from demijohn import App, Depends, Form, Header, Query, Request, Response, current
-from demijohn.app import Services, Unit
+from demijohn.app import Services, Unit, UnitCall
 from demijohn.errors import ConfigurationError, OutsideContext, Unauthorized
 from tests.app.calling import call
 from tests.app.test_binding import answer
@@ -512,3 +512,39 @@ async def test_the_inputs_of_a_handler_include_those_of_its_dependencies() -> No
         ("header", "x-token", True),
         ("query", "page", False),
     ]
+
+
+@pytest.mark.parametrize("sync", [False, True])
+async def test_commands_and_tasks_get_services_and_what_they_are_given(sync: bool) -> None:
+    """A unit call fills in services and dependencies; the rest comes from the caller, with its defaults."""
+    app = App()
+    app.provide(Engine)
+
+    async def token() -> str:
+        return "t"
+
+    def job(order: int, engine: Engine, token: Annotated[str, Depends(token)], app: App, note: str = "n") -> Any:
+        return [order, type(engine).__name__, token, isinstance(app, App), note]
+
+    async def job_async(
+        order: int, engine: Engine, token: Annotated[str, Depends(token)], app: App, note: str = "n"
+    ) -> Any:
+        return job(order, engine, token, app, note)
+
+    unit_call = UnitCall(job if sync else job_async, app.services)
+    assert [(parameter.name, parameter.type) for parameter in unit_call.given] == [("order", int), ("note", str)]
+    async with app.context() as unit:
+        assert await unit_call(unit, {"order": 7}) == [7, "Engine", "t", True, "n"]
+        assert await unit_call(unit, {"order": 7, "note": "m"}) == [7, "Engine", "t", True, "m"]
+        for wrong in ({}, {"order": 1, "more": 2}):
+            with pytest.raises(TypeError, match="job"):
+                await unit_call(unit, wrong)
+
+
+async def test_a_command_has_no_request_to_read_from() -> None:
+    """Markers of a request are refused where there is none."""
+
+    def job(name: Annotated[str, Query()]) -> None: ...
+
+    with pytest.raises(ConfigurationError, match="DJN-208"):
+        UnitCall(job, Services())

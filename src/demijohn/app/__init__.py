@@ -2,6 +2,7 @@
 
 from demijohn.app.application import App
 from demijohn.app.binders import Binder, Binders
+from demijohn.app.calls import UnitCall
 from demijohn.app.checks import CheckMessage, Checks
 from demijohn.app.context import Current, Unit, current, wait
 from demijohn.app.encoding import Encoder, WrongReturn
@@ -63,6 +64,7 @@ __all__ = [
     "Services",
     "Settings",
     "Unit",
+    "UnitCall",
     "View",
     "WrongReturn",
     "after_response",

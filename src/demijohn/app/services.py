@@ -1,96 +1,39 @@
 """Services: values that handlers, commands, tasks and tests ask for by type, with a scope and a clean-up."""
 
-import inspect
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from types import CoroutineType
-from typing import Any, Literal, TypeAlias, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from demijohn._lib.concurrency import find_servant
 from demijohn._lib.later import asyncio
 from demijohn._lib.sentinels import MISSING
-from demijohn._lib.source import place_of
 from demijohn._lib.text import listing
 from demijohn.app.binders import Binders
 from demijohn.app.binding import Plan, plan
 from demijohn.app.compiler import compile_call
 from demijohn.app.parameters import Input
-from demijohn.app.signatures import is_async, name_of, return_type
+from demijohn.app.providers import (
+    TOO_PLAIN,
+    Factory,
+    Provider,
+    ScopeName,
+    Uncached,
+    hidden_coroutine,
+    no_yield,
+    shown,
+    unusable,
+)
+from demijohn.app.signatures import name_of, return_type
 from demijohn.errors import ConfigurationError, OutsideContext
 from demijohn.http import Connection
 
 __all__ = ["ServiceScope", "Services"]
 
 T = TypeVar("T")
-Factory: TypeAlias = Callable[..., Any]
-ScopeName: TypeAlias = Literal["request", "app"]
 
 logger = logging.getLogger("demijohn.app")
-
-
-class Provider:
-    """One service: how it is made, how long it lives, and what it needs."""
-
-    __slots__ = (
-        "bind",
-        "binds_async",
-        "cached",
-        "factory",
-        "is_sync",
-        "key",
-        "lock",
-        "may_fail",
-        "needs_request",
-        "needs_service",
-        "place",
-        "plan",
-        "scope",
-        "style",
-        "value",
-    )
-
-    def __init__(self, key: Any, factory: Factory | None, scope: ScopeName, *, value: Any = MISSING) -> None:
-        self.key = key
-        self.factory = factory
-        self.scope: ScopeName = scope
-        self.value = value
-        self.cached = True
-        self.place = place_of(factory) if factory is not None else ""
-        self.plan: Plan | None = None
-        self.bind: Callable[..., Any] | None = None
-        self.binds_async = False
-        self.is_sync = True
-        self.may_fail = False
-        self.needs_request = False
-        self.lock: asyncio.Lock | None = None
-        self.style = "value" if factory is None else _style(factory)
-
-
-def _style(factory: Factory) -> str:
-    function: Any = factory
-    while isinstance(function, partial):
-        function = function.func
-    if not inspect.isroutine(function) and not isinstance(function, type):
-        function = type(function).__call__
-    if inspect.isasyncgenfunction(function):
-        return "async generator"
-    if inspect.isgeneratorfunction(function):
-        return "generator"
-    return "async" if is_async(factory) else "sync"
-
-
-_TOO_PLAIN = (str, int, float, bool, bytes, list, dict, tuple, set, object, None, type(None))
-
-
-class Uncached:
-    """The key of a dependency that is called anew for each parameter."""
-
-    __slots__ = ("function",)
-
-    def __init__(self, function: Factory) -> None:
-        self.function = function
 
 
 class Services:
@@ -133,31 +76,31 @@ class Services:
         key: Any = service
         if value is not MISSING:
             if factory is not None:
-                raise _unusable(key, "a factory and a value were given", "app.provide(T, value=t)")
+                raise unusable(key, "a factory and a value were given", "app.provide(T, value=t)")
             self._add(Provider(key, None, "app", value=value))
             return
         if factory is None:
             if not callable(service):
-                raise _unusable(key, "it cannot be called", f"app.provide({name_of(key)}, make_it)")
+                raise unusable(key, "it cannot be called", f"app.provide({name_of(key)}, make_it)")
             factory = service
             if not isinstance(service, type):
                 key = return_type(service)
                 if key in (MISSING, None, Any):
                     name = name_of(service)
                     fix = f"app.provide(Engine, {name})   # or say it:  def {name}(...) -> Engine"
-                    raise _unusable(service, "it does not say what it returns", fix)
+                    raise unusable(service, "it does not say what it returns", fix)
         elif not callable(factory):
-            raise _unusable(key, f"{factory!r} cannot be called", f"app.provide({name_of(key)}, value={factory!r})")
+            raise unusable(key, f"{factory!r} cannot be called", f"app.provide({name_of(key)}, value={factory!r})")
         self._add(Provider(key, factory, scope))
 
     def _add(self, provider: Provider) -> None:
-        if provider.key in _TOO_PLAIN:
+        if provider.key in TOO_PLAIN:
             fix = f'ApiKey = NewType("ApiKey", {name_of(provider.key)})   # and provide that'
-            raise _unusable(provider.key, "every parameter of that type would get it", fix)
+            raise unusable(provider.key, "every parameter of that type would get it", fix)
         try:
             self._providers[provider.key] = provider
         except TypeError:
-            raise _unusable(provider.key, "it cannot be hashed", "app.provide(T, make_t)") from None
+            raise unusable(provider.key, "it cannot be hashed", "app.provide(T, make_t)") from None
         self._app_scope.forget(provider.key)
         self._unwire()
 
@@ -277,7 +220,7 @@ class Services:
         if provider.bind is not None or provider.factory is None:
             return provider
         if provider in path:
-            circle = " needs ".join(name_of(_shown(one.key)) for one in (*path[path.index(provider) :], provider))
+            circle = " needs ".join(name_of(shown(one.key)) for one in (*path[path.index(provider) :], provider))
             raise ConfigurationError(
                 f"Services need each other in a circle: {circle}.",
                 why="None of them can be made first.",
@@ -293,8 +236,8 @@ class Services:
             inner = self._wired(self.provider(key), (*path, provider))
             if scoped and inner.scope == "request":
                 raise ConfigurationError(
-                    f"{name_of(_shown(provider.key))}, which lives as long as the app, needs "
-                    f"{name_of(_shown(key))}, which lives for one request ({provider.place}).",
+                    f"{name_of(shown(provider.key))}, which lives as long as the app, needs "
+                    f"{name_of(shown(key))}, which lives for one request ({provider.place}).",
                     why="It would keep the one of the first request, and show it to all others.",
                     fix="Make it for each request, without scope:  "
                     f"app.provide({name_of(provider.key)}, {name_of(provider.factory)})",
@@ -452,7 +395,7 @@ class ServiceScope:
                 logger.error("The factory %s (%s) yielded twice", name_of(provider.factory), provider.place)
             except Exception as failure:
                 if failure is not error:
-                    logger.exception("Cleaning up %s (%s) failed", name_of(_shown(provider.key)), provider.place)
+                    logger.exception("Cleaning up %s (%s) failed", name_of(shown(provider.key)), provider.place)
 
     def _provider(self, service: Any) -> Provider:
         services = self._services
@@ -461,7 +404,7 @@ class ServiceScope:
             services._wired(provider)
         if provider.needs_request and not isinstance(self.unit, Connection):
             raise OutsideContext(
-                f"The service `{name_of(_shown(service))}` was asked for outside of a request.",
+                f"The service `{name_of(shown(service))}` was asked for outside of a request.",
                 why=f"Its factory {name_of(provider.factory)} ({provider.place}) reads from the request.",
                 fix="Ask for it in a handler, or override it:  with app.override(T, make_it): ...",
                 code="DJN-215",
@@ -510,7 +453,7 @@ class ServiceScope:
             servant = find_servant()
             if servant is None:
                 made.close()
-                raise _hidden_coroutine(provider)
+                raise hidden_coroutine(provider)
             made = servant.wait(made)
         return self._keep(provider, made)
 
@@ -518,7 +461,7 @@ class ServiceScope:
         try:
             made = next(generator)
         except StopIteration:
-            raise _no_yield(provider) from None
+            raise no_yield(provider) from None
         self._remember(provider, generator, threaded)
         return made
 
@@ -526,7 +469,7 @@ class ServiceScope:
         try:
             made = await anext(generator)
         except StopAsyncIteration:
-            raise _no_yield(provider) from None
+            raise no_yield(provider) from None
         self._remember(provider, generator, False)
         return made
 
@@ -576,34 +519,3 @@ async def _finish_async(generator: Any, error: BaseException | None) -> None:
         return
     await generator.aclose()
     raise _YieldedTwice
-
-
-def _shown(key: Any) -> Any:
-    return key.function if isinstance(key, Uncached) else key
-
-
-def _unusable(key: Any, why: str, fix: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"`provide({name_of(key)})` cannot work: {why}.",
-        why="A service is made by a function, a class or a generator, or is a value.",
-        fix=f"Write:  {fix}",
-        code="DJN-214",
-    )
-
-
-def _no_yield(provider: Provider) -> ConfigurationError:
-    return ConfigurationError(
-        f"The factory {name_of(provider.factory)} ({provider.place}) ended without a `yield`.",
-        why="What a generator yields is the service.",
-        fix="Let every way through it come to one `yield`.",
-        code="DJN-216",
-    )
-
-
-def _hidden_coroutine(provider: Provider) -> ConfigurationError:
-    return ConfigurationError(
-        f"The factory {name_of(provider.factory)} ({provider.place}) is a plain function and returned a coroutine.",
-        why="Whether it has to be awaited is decided at start-up.",
-        fix="Write it with `async def`.",
-        code="DJN-216",
-    )

@@ -5,7 +5,6 @@ import enum
 import inspect
 import types
 import typing
-from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from uuid import UUID
 
 import click
 
-from demijohn.app import App
+from demijohn._lib.sentinels import MISSING
+from demijohn.app import App, HandlerParameter, UnitCall
 from demijohn.cli.target import load_app
 
 __all__ = ["click_command", "commands_of"]
@@ -48,17 +48,11 @@ def click_command(app: App, name: str | None, function: Any) -> click.Command:
             function.name = name
         return function
     params: list[click.Parameter] = []
-    services: dict[str, Any] = {}
-    hints = typing.get_type_hints(function)
-    for parameter in inspect.signature(function).parameters.values():
-        hint = hints.get(parameter.name, str)
-        if hint is App or app.services.has(hint):
-            services[parameter.name] = hint
-        else:
-            params.append(_parameter(parameter, hint))
+    bound = UnitCall(function, app.services)
+    params += [_parameter(parameter) for parameter in bound.given]
 
     def call(**values: Any) -> None:
-        result = run_in_unit(app, function, values, services)
+        result = run_in_unit(app, bound, values)
         if isinstance(result, str):
             click.echo(result)
 
@@ -67,17 +61,12 @@ def click_command(app: App, name: str | None, function: Any) -> click.Command:
     )
 
 
-def run_in_unit(app: App, function: Callable[..., Any], values: dict[str, Any], services: dict[str, Any]) -> Any:
+def run_in_unit(app: App, call: UnitCall, values: dict[str, Any]) -> Any:
     """Run a command in a started app and one unit of work (Any: whatever it returns)."""
 
     async def run() -> Any:
         async with app.context() as unit:
-            scope = app.scope_of(unit)
-            for name, service in services.items():
-                values[name] = app if service is App else await scope.get(service)
-            if inspect.iscoroutinefunction(inspect.unwrap(function)):
-                return await function(**values)
-            return await app.run_sync(lambda: function(**values))
+            return await call(unit, values)
 
     loop = app.lifespan.loop
     if loop is not None:  # it runs already, in another thread: what it holds belongs to that loop
@@ -85,7 +74,8 @@ def run_in_unit(app: App, function: Callable[..., Any], values: dict[str, Any], 
     return asyncio.run(run())
 
 
-def _parameter(parameter: inspect.Parameter, hint: Any) -> click.Parameter:
+def _parameter(parameter: HandlerParameter) -> click.Parameter:
+    hint = str if parameter.type in (MISSING, Any) else parameter.type
     multiple = typing.get_origin(hint) in (list, tuple, set)
     if multiple:
         hint = (typing.get_args(hint) or (str,))[0]
@@ -99,9 +89,9 @@ def _parameter(parameter: inspect.Parameter, hint: Any) -> click.Parameter:
     elif hint in _SIMPLE:
         kind = _SIMPLE[hint]
     name = parameter.name.replace("_", "-")
-    if parameter.default is parameter.empty and parameter.kind is not parameter.KEYWORD_ONLY:
+    if not parameter.has_default and parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
         return click.Argument([parameter.name], type=kind, nargs=-1 if multiple else 1)
-    required = parameter.default is parameter.empty
+    required = not parameter.has_default
     default = None if required else parameter.default
     if hint is bool:
         return click.Option([f"--{name}/--no-{name}"], default=bool(default), show_default=True)
