@@ -3,22 +3,32 @@
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from demijohn._lib.later import asyncio
+from demijohn._lib.paths import PATH_SAFE, decode_path
 from demijohn.http import ClientDisconnected, Request, Response, StreamResponse
 from demijohn.types import Receive, Scope, Send
 
-__all__ = ["answer_http", "request_from", "run_lifespan"]
+__all__ = ["answer_http", "read_path", "request_from", "run_lifespan"]
 
 logger = logging.getLogger("demijohn.app")
 
 
-def request_from(scope: Scope, receive: Receive, app: Any) -> Request:
-    """Make the request of an HTTP scope (Any: the app lives above)."""
+def read_path(scope: Scope) -> tuple[str, bytes, str]:
+    """Return of a scope: the path that is routed, the same encoded, and the path that the app is mounted at.
+
+    Raises:
+        ValueError: The path is not UTF-8, or contains a NUL.
+    """
     path: str = scope["path"]
-    raw_path = scope.get("raw_path")
+    raw_path: bytes | None = scope.get("raw_path")
     root_path: str = scope.get("root_path", "").rstrip("/")
+    # What encoded slashes were is in the raw path alone; it is believed unless somebody in between changed the path.
+    if raw_path and b"%" in raw_path and unquote(raw_path.decode("latin-1")) == path:
+        path = decode_path(raw_path)
+    elif "\0" in path:
+        raise ValueError("The path contains a NUL.")
     if root_path and path.startswith(root_path):
         rest = path[len(root_path) :]
         if not rest or rest[0] == "/":
@@ -26,10 +36,20 @@ def request_from(scope: Scope, receive: Receive, app: Any) -> Request:
             quoted_root = quote(root_path).encode()
             if raw_path and raw_path.startswith(quoted_root):
                 raw_path = raw_path[len(quoted_root) :] or b"/"
+    return path, raw_path or quote(path, safe=PATH_SAFE).encode(), root_path
+
+
+def request_from(scope: Scope, receive: Receive, app: Any) -> Request:
+    """Make the request of an HTTP scope (Any: the app lives above).
+
+    Raises:
+        ValueError: The path is not UTF-8, or contains a NUL.
+    """
+    path, raw_path, root_path = read_path(scope)
     request = Request(
         scope["method"],
         path,
-        raw_path or quote(path, safe="/:@!$&'()*+,;=~-._").encode(),
+        raw_path,
         scope.get("query_string", b""),
         scope["headers"] if isinstance(scope["headers"], list) else [(name, value) for name, value in scope["headers"]],
     )
@@ -124,7 +144,13 @@ class _Exchange:
 
 async def answer_http(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request (Any: the app lives above)."""
-    request = request_from(scope, receive, app)
+    try:
+        request = request_from(scope, receive, app)
+    except ValueError as error:
+        headers = [(b"content-type", b"text/plain; charset=utf-8")]
+        await send({"type": "http.response.start", "status": 400, "headers": headers})
+        await send({"type": "http.response.body", "body": str(error).encode()})
+        return
     exchange = _Exchange(request, receive, send)
     request._receiver = exchange.read
     try:

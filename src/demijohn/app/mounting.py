@@ -4,7 +4,7 @@ import inspect
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, MutableMapping
 from typing import IO, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from demijohn._lib.concurrency import Pool, run_in_thread
 from demijohn._lib.later import asyncio, tempfile
@@ -53,7 +53,7 @@ def mounted_scope(request: Any, prefix: str, kind: str = "http") -> dict[str, An
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": request.http_version,
         "scheme": request.scheme,
-        "path": request.root_path + request.path,
+        "path": request.root_path + _decoded(request),
         "raw_path": quote(request.root_path).encode() + request.raw_path,
         "query_string": request.query_string,
         "root_path": root_path,
@@ -195,7 +195,7 @@ async def _run_wsgi(app: WSGIApp, request: Request, prefix: str, pool: Pool) -> 
 
 
 def _environ(request: Request, prefix: str, source: IO[bytes], size: int) -> dict[str, Any]:
-    path = request.path[len(prefix) :]
+    path = _decoded(request)[len(prefix) :]
     server, port = request.server or ("localhost", None)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
@@ -229,6 +229,12 @@ def _environ(request: Request, prefix: str, source: IO[bytes], size: int) -> dic
             key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
             environ[key] = f"{environ[key]},{text}" if key in environ else text
     return environ
+
+
+def _decoded(request: Any) -> str:
+    """Return the path as other frameworks expect it: with encoded slashes decoded, too (Any: request or WebSocket)."""
+    path: str = request.path
+    return unquote(request.raw_path.decode("latin-1")) if "%2F" in path else path
 
 
 def _wsgi_text(path: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
 from demijohn._lib.later import asyncio
+from demijohn.app.asgi import read_path
 from demijohn.app.context import running
 from demijohn.app.dispatch import Call, Surroundings, end_unit, run_call
 from demijohn.app.failures import problem_response
@@ -96,10 +97,14 @@ async def serve_websocket(app: Any, scope: Scope, receive: Receive, send: Send) 
     is
     asked for.
     """
-    root_path: str = scope.get("root_path", "").rstrip("/")
-    path: str = scope["path"]
-    if root_path and path.startswith(root_path + "/"):
-        scope = {**scope, "path": path[len(root_path) :]}
+    try:
+        path, raw_path, _ = read_path(scope)
+    except ValueError:
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": ""})
+        return
+    if path != scope["path"]:
+        scope = {**scope, "path": path, "raw_path": raw_path}
     socket = WebSocket(scope, receive=receive, send=send)
     socket.app = app
     if app.proxies is not None:

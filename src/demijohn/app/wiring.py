@@ -25,7 +25,7 @@ from demijohn.app.signals import Signals
 from demijohn.errors import ConfigurationError
 from demijohn.http import Connection, Request, Response, WebSocket
 from demijohn.middleware import CSRFGuard, Guard, Security, SecurityHeaders, TrustedProxies
-from demijohn.routing import ConverterResolver, Router, SlashPolicy
+from demijohn.routing import Converter, ConverterResolver, Router, SlashPolicy
 from demijohn.types import Battery, RateLimitStore
 
 __all__ = ["Wiring"]
@@ -180,6 +180,17 @@ class Wiring(Scaffold):
     async def missing(self, request: Request) -> Response:
         """Answer where no route matches."""
         raise NotImplementedError
+
+    def add_converter(self, name: str, converter: Callable[..., Converter[Any]]) -> None:
+        """Make a converter of your own known to patterns: `{color:hex}`.
+
+        Any: it may make any type.
+
+        Raises:
+            ConfigurationError: The app is running already, or it is no converter.
+        """
+        self._must_be_open("a converter", caller())
+        self.router.add_converter(name, converter)
 
     def note_failure(self, connection: Connection, error: BaseException) -> None:
         """Tell those who listen of an exception that no error handler knows: reporters, and the test client."""

@@ -6,8 +6,8 @@ Both are looked up by their bytes, so that nothing is parsed twice; only what pa
 
 import re
 from typing import Any, Final, TypeAlias
-from urllib.parse import unquote_to_bytes
 
+from demijohn._lib.paths import decode_path
 from demijohn.serving.refusal import Refusal
 
 __all__ = ["Block", "HeadReader", "Line"]
@@ -173,11 +173,11 @@ class HeadReader:
                 if raw_path.startswith(prefix) and raw_path[len(prefix) : len(prefix) + 1] in (b"/", b""):
                     raw_path = raw_path[len(prefix) :] or b"/"
             try:
-                path = (unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path).decode()
+                path = decode_path(raw_path)
             except UnicodeDecodeError:
                 raise Refusal(400, "The path is not UTF-8.") from None
-            if "\x00" in path:
-                raise Refusal(400, "The path has a null character in it.")
+            except ValueError:
+                raise Refusal(400, "The path has a null character in it.") from None
             found = (method.decode(), path, raw_path, query or b"", is_new, authority, is_new and method != b"HEAD")
         if is_new and authority is None and len(line) <= _SHORT_LINE:
             if len(self.lines) >= _REMEMBERED:
