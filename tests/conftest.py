@@ -5,6 +5,11 @@ import socket
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says more about the neighbours on the machine than about the code.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 
