@@ -137,7 +137,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     access_log: bool = False
     """Log one line for each response (`demijohn.access`)."""
     http2: bool = False
-    """Speak HTTP/2 as well, by uvicorn's own implementation (`pip install zttp`), through the app's ASGI side."""
+    """Speak HTTP/2 as well, by uvicorn's own implementation (the extra `http2`), through the app's ASGI side."""
     compress_websockets: bool = True
     """Offer permessage-deflate (RFC 7692)."""
     ping_interval: float | None = 20.0

@@ -79,7 +79,7 @@ def install_http2(hub: "Hub") -> None:
         raise ConfigurationError(
             "HTTP/2 was asked for, and the package 'zttp' is not installed.",
             why="uvicorn's implementation of HTTP/2 is built on it.",
-            fix="Install it:  pip install zttp     or leave it out:  ServerConfig(http2=False)",
+            fix='Install it:  pip install "demijohn[http2]"     or leave it out:  ServerConfig(http2=False)',
             code="DJN-505",
         ) from error
     foreign = _Foreign(hub)
