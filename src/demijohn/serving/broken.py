@@ -33,13 +33,24 @@ def describe_error(error: BaseException) -> str:
     stack = traceback.TracebackException.from_exception(error)
     each: traceback.TracebackException | None = stack
     while each is not None:
-        frames = list(each.stack)
-        while frames and (frames[0].filename.startswith((_OWN, "<frozen ")) or "importlib" in frames[0].filename):
-            frames.pop(0)
+        frames = _from_the_user(list(each.stack))
         if frames or isinstance(error, SyntaxError):
             each.stack[:] = frames
         each = each.__cause__ or each.__context__
     return "".join(stack.format()).rstrip()
+
+
+def _from_the_user(frames: list[traceback.FrameSummary]) -> list[traceback.FrameSummary]:
+    """Leave out how the framework came to import the module, which stands before the first line of the user's file."""
+    importing = [index for index, frame in enumerate(frames) if frame.filename.startswith("<frozen importlib")]
+    if importing:
+        last = importing[0]
+        while last + 1 in importing:
+            last += 1
+        frames = frames[last + 1 :]
+    while frames and frames[0].filename.startswith(_OWN):
+        frames = frames[1:]
+    return frames
 
 
 class BrokenApp:

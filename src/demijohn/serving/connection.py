@@ -76,7 +76,7 @@ class Connection(Answering):
         has_room = hub.make_room()
         hub.connections.add(self)
         self.deadline = hub.clock + hub.timeouts.headers
-        if not has_room or hub.is_draining:
+        if not has_room:
             self.refuse(503, "There are too many connections.", extra=b"retry-after: 1\r\n")
         elif hub.upgrade_http2 is not None:
             tls = transport.get_extra_info("ssl_object")
@@ -126,13 +126,22 @@ class Connection(Answering):
             self.deadline = self.hub.clock + self.hub.timeouts.linger
             self.transport.close()
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether no request has come yet."""
+        return not self._started_at
+
+    def end(self) -> None:
+        """Answer no more than the request that is there or on its way."""
+        self._close = True
+        self._plain = False
+
     def shutdown(self) -> None:
-        """Close it as soon as the request that is being answered is done."""
+        """Close it as soon as the request that is being answered is done; uvicorn's server calls this."""
         if self._phase in (IDLE, HEAD, BODY):
             self.close()
         else:
-            self._close = True
-            self._plain = False
+            self.end()
 
     def data_received(self, data: bytes) -> None:
         """Read what came; a request like one before it takes the short way."""

@@ -149,11 +149,17 @@ class Hub:
         )
 
     def drain(self) -> None:
-        """Take nothing new: close what is idle, and what is busy after its answer."""
+        """Let each connection answer what is asked already, and no more."""
         self.is_draining = True
         self.is_plain = False
         for connection in list(self.connections):
-            connection.shutdown()
+            connection.end()
+
+    def close_idle(self, *, fresh: bool) -> None:
+        """Close connections on which nothing is asked; `fresh` ones, whose first request may be on its way, too."""
+        for connection in [each for each in self.connections if each.is_idle]:
+            if fresh or not connection.is_fresh:
+                connection.close()
 
     def report(self, task: "asyncio.Task[Any]", request: Request, *, answered: bool) -> None:
         """Log what a request's task ended with, unless all is well."""

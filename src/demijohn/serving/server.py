@@ -6,7 +6,7 @@ import os
 import socket
 import ssl
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from demijohn.errors import ConfigurationError, DemijohnError
 from demijohn.serving.config import TLS, ServerConfig
@@ -18,6 +18,9 @@ from demijohn.serving.websockets import install_http2, install_upgrade, load_web
 __all__ = ["Server"]
 
 logger = logging.getLogger("demijohn.server")
+
+_ON_ITS_WAY: Final = 0.01
+"""Seconds in which a request that a client has sent is surely here."""
 
 
 class Server:
@@ -148,12 +151,16 @@ class Server:
         if drain is not None:
             drain()
         hub.drain()
+        # What reached this machine before the end is still read.
+        await asyncio.sleep(_ON_ITS_WAY)
+        hub.close_idle(fresh=False)
         await self._wait(min(end, loop.time() + timeouts.stream_grace), endless_only=True)
         for connection in list(hub.connections):
             if connection.is_endless:
                 connection.stop_stream(well=True)
         for protocol in list(hub.sockets):
             protocol.shutdown()
+        hub.close_idle(fresh=True)
         await self._wait(end, endless_only=False)
         await self._cut(hub)
         hub.stop()
@@ -172,7 +179,9 @@ class Server:
         pause = 0.002
         while not hurry.is_set() and loop.time() < end:
             if endless_only:
-                is_done = not hub.sockets and not any(each.is_endless for each in hub.connections)
+                is_done = not hub.sockets and not any(
+                    each.is_endless or (each.is_idle and each.is_fresh) for each in hub.connections
+                )
             else:
                 is_done = not hub.connections and not hub.sockets and not hub.tasks
             if is_done:

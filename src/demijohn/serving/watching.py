@@ -24,7 +24,7 @@ def watch_files(paths: Sequence[Path], suffixes: tuple[str, ...], told: int) -> 
     base: BaseFilter = PythonFilter(extra_extensions=suffixes)
 
     def counts(change: Change, path: str) -> bool:
-        return path.endswith(suffixes) and base(change, path)
+        return path.endswith(suffixes) and not _is_hidden(path, paths) and base(change, path)
 
     parent = os.getppid()
     for changes in watch(
@@ -44,3 +44,11 @@ def watch_files(paths: Sequence[Path], suffixes: tuple[str, ...], told: int) -> 
                 os.write(told, lines)
             except BrokenPipeError:
                 return
+
+
+def _is_hidden(path: str, roots: Sequence[Path]) -> bool:
+    """Return whether a file lies in a hidden folder below what is watched, or is hidden itself."""
+    for root in roots:
+        if path.startswith(f"{root}{os.sep}"):
+            return any(part.startswith(".") for part in Path(path).relative_to(root).parts)
+    return False
