@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 from demijohn import App, Request, Response, StreamResponse, after_response, wait
 from demijohn.app.context import find_unit
 from demijohn.http import WebSocket
+from demijohn.middleware import Security
 
-app = App(__name__)
+app = App(__name__, security=Security(allowed_hosts=["*"], https=False))
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
 events: list[str] = []
 LIFE: list[str] = []

@@ -28,6 +28,7 @@ async def home():
 
 @app.get("/slow")
 async def slow():
+    print("slow has begun", flush=True)
     await asyncio.sleep(0.5)
     return f"slow {WORD}"
 

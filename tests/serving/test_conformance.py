@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 APP = "tests.serving.conformance_app"
 SERVERS = {
@@ -214,7 +215,7 @@ def test_work_after_the_response_is_done(served: Served) -> None:
 
 def test_websockets(served: Served) -> None:
     """Messages go both ways, and the close code of the app arrives."""
-    with connect(f"ws://127.0.0.1:{served.port}/chat") as chat:
+    with connect(f"ws://127.0.0.1:{served.port}/chat", origin=Origin(served.base)) as chat:
         chat.send("hello")
         assert chat.recv() == "hello /chat"
         chat.send("bye")

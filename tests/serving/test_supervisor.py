@@ -126,7 +126,7 @@ def test_a_hung_worker_is_killed_and_replaced(tmp_path: Path) -> None:
         with pytest.raises(httpx2.HTTPError):
             program.get("/block")
         assert "its event loop has not turned" in program.log
-        assert "hello.py:20 in `block` (GET /block): time.sleep(60)" in program.log
+        assert "hello.py:21 in `block` (GET /block): time.sleep(60)" in program.log
         program.until(lambda: _answers(program))
         assert program.children() != [victim]
 
@@ -155,7 +155,7 @@ def test_requests_in_flight_are_finished_and_streams_are_ended(tmp_path: Path) -
             assert next(pieces) == b"data: x\n\n"
             for thread in threads:
                 thread.start()
-            time.sleep(0.2)
+            program.match("slow has begun", count=4)
             start = time.monotonic()
             program.send(signal.SIGTERM)
             assert program.wait() == 0
@@ -181,7 +181,7 @@ def test_a_second_signal_hurries(tmp_path: Path) -> None:
 
         thread = threading.Thread(target=ask)
         thread.start()
-        time.sleep(0.3)
+        program.match("slow has begun")
         start = time.monotonic()
         program.send(signal.SIGTERM)
         program.match("Ending")
