@@ -43,3 +43,16 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
     database = Database(f"sqlite:///{tmp_path}/test.db")
     yield database
     await database.dispose()
+
+
+@pytest.fixture
+async def blog(database: Database) -> AsyncIterator[Database]:
+    """A database with the empty tables of `tests.db.blog`."""
+    from tests.db.blog import Base
+
+    async with database.unit():
+        await database.drop_all(Base)
+        await database.create_all(Base)
+    yield database
+    async with database.unit():
+        await database.drop_all(Base)

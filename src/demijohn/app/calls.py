@@ -82,6 +82,12 @@ class UnitCall:
         unknown = [name for name in given if name not in names]
         if missing or unknown:
             raise TypeError(f"{name_of(self.function)}() lacks {missing} and does not know {unknown}")
+        coroutine = self._run(unit, given)
+        for driver in unit.app.drivers:
+            coroutine = driver.drive(coroutine)
+        return await coroutine
+
+    async def _run(self, unit: Any, given: Mapping[str, Any]) -> Any:
         compiled = self._compiled
         if compiled.whole is not None:
             whole = compiled.whole

@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
 from demijohn._lib.later import asyncio
@@ -51,7 +51,16 @@ def compile_socket_runner(call: Call, around: Surroundings, *, route: Any, marks
         if socket.state == "open":
             await socket.close()
 
-    return run
+    if not around.drivers:
+        return run
+
+    async def driven(socket: WebSocket) -> None:
+        coroutine: Coroutine[Any, Any, None] = run(socket)
+        for driver in around.drivers:
+            coroutine = driver.drive(coroutine)
+        await coroutine
+
+    return driven
 
 
 def socket_guards(guards: Sequence[Guard], marks: Marks | None = None) -> list[Callable[[Any], Any]]:

@@ -1,6 +1,6 @@
 """What queries of objects and queries of rows have in common: clauses, the statement, and how it runs."""
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import (
@@ -21,6 +21,7 @@ from demijohn.db.explaining import explain
 from demijohn.db.faults import QueryError
 from demijohn.db.naming import attribute_of, clause_of, order_of, reversed_order
 from demijohn.db.pages import KeysetPage, Paginated, paginate, paginate_by_key
+from demijohn.db.streaming import stream_rows
 from demijohn.db.units import Unit, current_scope, work
 from demijohn.db.waiting import run_now
 
@@ -339,30 +340,17 @@ class Building(Generic[R]):
 
         Relations load once per chunk.
 
-        On PostgreSQL a cursor needs a transaction, which is begun.
+        Other statements of the unit of work may run meanwhile.
 
         Example:
             async for post in Post.where(Post.published).stream(): ...
         """
-        unit = self._unit()
-        statement = self.statement.execution_options(yield_per=chunk)
-
-        def start() -> Any:
-            if unit.database.backend == "postgresql":
-                unit.begin()
-            return unit.session.execute(statement)
-
-        result = await work(unit.scope, start)
+        rows = stream_rows(self._unit(), self.statement, chunk=chunk, of_objects=self._is_of_objects())
         try:
-            parts = (result.scalars() if self._is_of_objects() else result).partitions(chunk)
-            while True:
-                part: Sequence[R] | None = await work(unit.scope, next, parts, None)
-                if part is None:
-                    return
-                for row in part:
-                    yield row
+            async for row in rows:
+                yield row
         finally:
-            await work(unit.scope, result.close)
+            await rows.aclose()  # type: ignore[attr-defined]  # an async generator, which typing does not say
 
     def _is_of_objects(self) -> bool:
         return False

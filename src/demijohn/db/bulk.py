@@ -1,10 +1,11 @@
 """Writing many rows at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 from demijohn.db.building import Building
 from demijohn.db.checking import check_rows, unchecked
@@ -12,11 +13,21 @@ from demijohn.db.declarative import Declarative
 from demijohn.db.faults import QueryError
 from demijohn.db.naming import attribute_of
 from demijohn.db.units import Unit, current_scope, work
+from demijohn.db.violations import translate
 
 __all__ = ["bulk_create", "bulk_update", "delete_rows", "update_rows", "upsert"]
 
 M = TypeVar("M", bound=Declarative)
 _CHUNK = 1000
+T = TypeVar("T")
+
+
+def _told(unit: Unit, model: type[Declarative], function: Callable[..., T], *arguments: Any) -> T:
+    """Run a statement, and tell what the database refuses as errors of fields."""
+    try:
+        return function(unit, model, *arguments)
+    except IntegrityError as error:
+        raise translate(error, unit.session, model=model) from error
 
 
 def _check_names(model: type[Declarative], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -45,7 +56,7 @@ async def bulk_create(model: type[M], rows: Sequence[Any], ignore_conflicts: boo
     if isinstance(rows[0], Mapping):
         _check_names(model, rows)
         _check_values(model, rows, validate)
-        return await work(unit.scope, _insert, unit, model, rows, ignore_conflicts)
+        return await work(unit.scope, _told, unit, model, _insert, rows, ignore_conflicts)
     if ignore_conflicts:
         raise QueryError(
             "bulk_create(ignore_conflicts=True) was given objects.",
@@ -57,7 +68,7 @@ async def bulk_create(model: type[M], rows: Sequence[Any], ignore_conflicts: boo
 
 def _check_values(model: type[Declarative], rows: Sequence[Mapping[str, Any]], validate: bool) -> None:
     if validate:
-        check_rows(model, rows)
+        check_rows(model, rows, complete=True)
 
 
 def _add_all(unit: Unit, rows: Sequence[Any], validate: bool) -> list[Any]:
@@ -123,7 +134,7 @@ async def upsert(
     unit = current_scope().unit_for(model)
     _check_names(model, many)
     _check_names(model, [dict.fromkeys([*on, *(change or ())])])
-    return await work(unit.scope, _upsert, unit, model, many, list(on), change)
+    return await work(unit.scope, _told, unit, model, _upsert, many, list(on), change)
 
 
 def _upsert(
@@ -175,8 +186,9 @@ async def bulk_update(model: type[M], rows: Sequence[Any], validate: bool) -> in
                     why="Rows are found by their key.",
                     fix=f"{model.__name__}.bulk_update([{{'id': 1, ...}}])",
                 )
-        _check_values(model, rows, validate)
-        await work(unit.scope, _update, unit, model, rows)
+        if validate:
+            check_rows(model, rows)
+        await work(unit.scope, _told, unit, model, _update, rows)
         return len(rows)
     await work(unit.scope, _add_all, unit, rows, validate)
     return len(rows)
@@ -231,14 +243,17 @@ def update_rows(unit: Unit, query: Building[Any], values: Mapping[str, Any]) -> 
             settings[key] = None if value is None else getattr(value, link.mapper.get_property_by_column(remote).key)
     check_rows(model, [{name: value for name, value in plain.items() if name not in model.__mapper__.relationships}])
     statement = update(model).where(*_criteria(query)).values(settings)
-    result = unit.session.execute(statement, execution_options={"synchronize_session": _synchronizing(query)})
-    return int(getattr(result, "rowcount", 0))
+    return _told(unit, query._model, _changed, statement, _synchronizing(query))
 
 
 def delete_rows(unit: Unit, query: Building[Any]) -> int:
     """Delete all rows of a query; runs inside of a greenlet."""
     statement = delete(query._model).where(*_criteria(query))
-    result = unit.session.execute(statement, execution_options={"synchronize_session": _synchronizing(query)})
+    return _told(unit, query._model, _changed, statement, _synchronizing(query))
+
+
+def _changed(unit: Unit, model: type[Declarative], statement: Any, synchronize: str) -> int:
+    result = unit.session.execute(statement, execution_options={"synchronize_session": synchronize})
     return int(getattr(result, "rowcount", 0))
 
 

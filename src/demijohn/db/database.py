@@ -2,20 +2,28 @@
 
 import asyncio
 import os
+import random
 import weakref
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from contextvars import Token
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Executable, Select, TextClause
 from sqlalchemy.engine import Connection, Engine, Result
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import Session
 
+from demijohn.db import encoding as _encoding  # noqa: F401 - it teaches the schema room to write models
+from demijohn.db.binding import bind_model, bind_models, is_list_of_models, is_model, resolve_converter
 from demijohn.db.declarative import Declarative
 from demijohn.db.driver import Frame, current_task, drive
+from demijohn.db.driving import Driving
 from demijohn.db.engines import DatabaseTimeouts, Plan, Resources, make_plan
+from demijohn.db.faults import is_lost_race
+from demijohn.db.models import Model
 from demijohn.db.units import Home, Scope, Unit, _scope, current_unit, work
 
 __all__ = ["Block", "Database", "UnitBlock"]
@@ -41,7 +49,6 @@ class Database:
         db = app.use(Database("sqlite:///blog.db"))
     """
 
-    name = "db"
     requires: tuple[str, ...] = ()
 
     def __init__(
@@ -56,6 +63,7 @@ class Database:
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.alias = alias
+        self.name = "db" if alias == "default" else f"db:{alias}"
         self.connections = connections
         self.timeouts = timeouts
         self.holders: weakref.WeakSet[Unit] = weakref.WeakSet()
@@ -76,6 +84,43 @@ class Database:
     def backend(self) -> str:
         """Return `sqlite`, `postgresql`, `mysql`, `mariadb` or `oracle`."""
         return self._plan.backend
+
+    def install(self, app: Any) -> None:
+        """Plug in: drive requests, bind models, commit before the first byte.
+
+        Any: the app.
+        """
+        driving = next((driver for driver in app.drivers if isinstance(driver, Driving)), None)
+        if driving is None:
+            driving = Driving()
+            driving.watches = bool(app.debug)
+            app.drivers.append(driving)
+            app.before_send.append(driving.finish)
+            app.binders.add(is_model, bind_model)
+            app.binders.add(is_list_of_models, bind_models)
+            app.converter_resolvers.append(resolve_converter)
+            app.shell_names.add("models", lambda: {one.class_.__name__: one.class_ for one in Model.registry.mappers})
+        driving.databases[self.alias] = self
+        if self.alias == "default":
+            app.provide(Session, lambda: self.session)
+            app.provide(Database, value=self)
+        app.health.add(self.name, self.probe)
+        app.test_helpers.add(self.name.replace(":", "_"), lambda: self)
+        app.lifespan.add(self._life)
+
+    @asynccontextmanager
+    async def _life(self, app: Any) -> AsyncIterator[None]:
+        Model.registry.configure()
+        self.resources()
+        try:
+            yield
+        finally:
+            await self.dispose()
+
+    async def probe(self) -> None:
+        """Ask the database for nothing, to see that it answers."""
+        async with self.unit("health"):
+            await self.execute("select 1" if self.backend != "oracle" else "select 1 from dual")
 
     # -- engines -----------------------------------------------------------------------------------------------------
 
@@ -208,6 +253,32 @@ class Database:
         frame = Frame()
         scope = Scope({self.alias: self}, frame, asyncio.get_running_loop(), label)
         return await drive(_in_scope(coroutine, scope), frame)
+
+    async def retry(
+        self, function: Callable[[], Awaitable[T]], /, *, times: int = 3, isolation: str | None = None
+    ) -> T:
+        """Run a transaction again when it lost a race: a deadlock, for instance.
+
+        Args:
+            function: What to do; it must not do anything that may not be done twice.
+            times: How often it is tried in all.
+            isolation: As in `transaction`.
+
+        Raises:
+            AlreadyBegun: The unit of work has a transaction already, which cannot be run again from its middle.
+
+        Example:
+            await db.retry(lambda: move(10, source, target), isolation="SERIALIZABLE")
+        """
+        for attempt in range(1, times + 1):
+            try:
+                async with self.transaction(isolation=isolation, durable=True):
+                    return await function()
+            except DBAPIError as error:
+                if attempt == times or not is_lost_race(error):
+                    raise
+            await asyncio.sleep(random.uniform(0.5, 1.5) * 0.01 * 2**attempt)  # noqa: S311 - it only spreads them
+        raise ValueError(f"times={times}: there is nothing to try.")
 
     # -- schema ------------------------------------------------------------------------------------------------------
 

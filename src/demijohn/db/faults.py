@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Iterable
 from time import monotonic
 from typing import Any
@@ -23,6 +24,7 @@ __all__ = [
     "OtherTask",
     "QueryError",
     "TransactionLost",
+    "is_lost_race",
     "pool_is_empty",
 ]
 
@@ -156,3 +158,20 @@ def unknown(word: str, known: Any) -> str:
     Any: an iterable of names.
     """
     return did_you_mean(word, known)
+
+
+_RACES = {"40001", "40P01"}
+_RACE_NUMBERS = {1213, 1205}
+
+
+def is_lost_race(error: BaseException) -> bool:
+    """Return whether an error means that the same transaction may succeed if it is run again."""
+    original = getattr(error, "orig", None)
+    if original is None:
+        return False
+    if getattr(original, "sqlstate", None) in _RACES:
+        return True
+    if getattr(original, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+        return True
+    first = original.args[0] if getattr(original, "args", None) else None
+    return first in _RACE_NUMBERS or str(original).startswith(("ORA-08177", "ORA-00060"))

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from typing import Self
 
 
-__all__ = ["QuerySet", "RowSet"]
+__all__ = ["EXTRA", "QuerySet", "RowSet"]
 
+EXTRA = "__demijohn_extra__"
+"""Where an object keeps the names of what `annotate` added."""
 M = TypeVar("M", bound=Declarative)
 R = TypeVar("R")
 T = TypeVar("T")
@@ -319,6 +321,7 @@ def _annotated(result: Any, names: list[str]) -> list[Any]:
     for row in result.all():
         instance = row[0]
         instance.__dict__.update(zip(names, row[1:], strict=True))
+        instance.__dict__[EXTRA] = names
         found.append(instance)
     return found
 

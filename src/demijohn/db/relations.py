@@ -532,7 +532,7 @@ def settle(cls: Class) -> None:
         if link.kind == "belongs_to" and link not in pending and len(link.keys) > 1:
             complete_keys(link, link.cls)
     for mapper in list(cls.registry.mappers):
-        for link in mapper.class_.__dict__.get("__links__", {}).values():
+        for link in list(mapper.class_.__dict__.get("__links__", {}).values()):
             if link.kind in {"belongs_to", "many_to_many"}:
                 _make_other_half(link)
 

@@ -4,25 +4,32 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from functools import partial
 from inspect import isawaitable
+from threading import get_ident
 from time import monotonic
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 from weakref import WeakSet
 
+from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, SessionTransaction
 
 from demijohn.app.context import find_unit
-from demijohn.db.driver import Frame, current_task, enter, is_inside, spawn
+from demijohn.db.checking import check_session
+from demijohn.db.driver import Frame, current_task, enter, is_inside, run_in_greenlet, spawn
 from demijohn.db.engines import Resources
 from demijohn.db.faults import AlreadyBegun, NoDatabase, NotInside, NoUnit, OtherTask, TransactionLost, pool_is_empty
+from demijohn.db.violations import translate
 
-__all__ = ["Scope", "Unit", "UnitSession", "current_scope", "current_unit", "work"]
+__all__ = ["STREAM", "Scope", "Unit", "UnitSession", "current_scope", "current_unit", "set_finder", "work"]
 
 T = TypeVar("T")
 _log = logging.getLogger("demijohn.db")
+STREAM = "demijohn_stream"
+"""The execution option of a connection that only streams rows."""
 _scope: ContextVar["Scope | None"] = ContextVar("demijohn_db_scope", default=None)
 
 
@@ -124,10 +131,23 @@ def current_scope() -> Scope:
     Raises:
         NoUnit: None is open here.
     """
-    scope = _scope.get()
+    scope = _scope.get() or _find()
     if scope is None:
         raise NoUnit
     return scope
+
+
+def _nothing() -> Scope | None:
+    return None
+
+
+_find: Callable[[], Scope | None] = _nothing
+
+
+def set_finder(find: Callable[[], Scope | None]) -> None:
+    """Say how the scope of a unit is found that no driver has opened: a script's."""
+    global _find
+    _find = find
 
 
 def current_unit(database: Home) -> "Unit":
@@ -160,14 +180,42 @@ class UnitSession(Session):
         super().__init__(expire_on_commit=False)
         self.unit = unit
 
-    def get_bind(self, mapper: Any = None, **options: Any) -> Engine | Connection:
+    def get_bind(self, mapper: Any = None, *, bind: Any = None, **options: Any) -> Engine | Connection:
         """Return the engine of the unit.
 
         A read goes to a replica, where there is one and nothing was written yet.
         """
+        if bind is not None:
+            return cast("Engine | Connection", bind)
         return self.unit.database.bind_for(self.unit, options.get("clause"))
 
+    def _is_plain(self) -> bool:
+        """Return whether plain code of a script or thread calls, which waits by its servant."""
+        return not is_inside() and self.unit.scope.frame.thread == get_ident()
+
+    def commit(self) -> None:
+        """Commit, as SQLAlchemy does."""
+        if self._is_plain():
+            return run_in_greenlet(self.commit)
+        return super().commit()
+
+    def rollback(self) -> None:
+        """Roll back, as SQLAlchemy does."""
+        if self._is_plain():
+            return run_in_greenlet(self.rollback)
+        return super().rollback()
+
     def _connection_for_bind(self, engine: Any, execution_options: Any = None, **options: Any) -> Connection:
+        if self._is_plain():
+            return run_in_greenlet(partial(self._connection_for_bind, engine, execution_options, **options))
+        self._check()
+        try:
+            return super()._connection_for_bind(engine, execution_options, **options)
+        except PoolTimeout:
+            raise self._pool_is_empty() from None
+
+    def _check(self) -> None:
+        """Refuse whom the unit does not belong to, where nothing can wait, and what would go on after a loss."""
         unit = self.unit
         if not unit.scope.frame.is_owner():
             raise OtherTask(unit.scope.frame, unit.scope.label)
@@ -175,37 +223,55 @@ class UnitSession(Session):
             raise NotInside
         if unit.lost is not None:
             raise TransactionLost(unit.lost)
-        try:
-            connection = super()._connection_for_bind(engine, execution_options, **options)
-        except PoolTimeout:
-            home = unit.database
-            raise pool_is_empty(home.alias, home.connections, home.holders) from None
-        if unit.connection is not connection:
-            unit.take(connection)
-        return connection
+
+    def _pool_is_empty(self) -> Exception:
+        home = self.unit.database
+        return pool_is_empty(home.alias, home.connections, home.holders)
 
     def _execute_internal(self, statement: Any, params: Any = None, **options: Any) -> Any:
+        if self._is_plain():
+            return run_in_greenlet(partial(self._execute_internal, statement, params, **options))
+        unit = self.unit
+        had_begun = unit.is_begun()
         try:
             return super()._execute_internal(statement, params, **options)
         except BaseException as error:
-            # A server that closed the connection; or the statement was cancelled, and its connection is of no use any
-            # more.
-            if not self.unit.survives(error) or not isinstance(error, DBAPIError):
+            if self._flushing:  # the flush sees to it
+                raise
+            if not unit.survives(error) or not isinstance(error, DBAPIError):
+                unit.statement_failed(error, had_begun)
                 raise
         # Nothing was begun, so nothing is lost, and the statement runs again on another connection.
         return super()._execute_internal(statement, params, **options)
 
     def _flush(self, objects: Any = None) -> None:
+        if self._is_plain():
+            return run_in_greenlet(partial(self._flush, objects))
+        self._check()
+        if not self.info.get("demijohn_unchecked"):
+            check_session(self)
         unit = self.unit
         had_begun = unit.is_begun()
+        written = [*self.new, *self.dirty, *self.deleted]
         try:
             super()._flush(objects)
+        except PoolTimeout:
+            raise self._pool_is_empty() from None
         except DBAPIError as error:
-            if not unit.savepoints:
-                self.rollback()
-                if had_begun:
-                    unit.lost = error
-            raise
+            loses = unit.undo_flush() or had_begun
+            told = translate(error, self, written) if isinstance(error, IntegrityError) else error
+            if loses:
+                unit.lost = error
+            if told is error:
+                raise
+            raise told from error
+        return None
+
+
+@event.listens_for(UnitSession, "after_begin")
+def _took(session: UnitSession, transaction: Any, connection: Connection) -> None:
+    if session.unit.connection is not connection and STREAM not in connection.get_execution_options():
+        session.unit.take(connection)
 
 
 class Unit:
@@ -237,7 +303,7 @@ class Unit:
         self.since = 0.0
         self.depth = 0
         self.wrote = False
-        self.savepoints: list[tuple[SessionTransaction, int]] = []
+        self.savepoints: list[tuple[SessionTransaction | None, int]] = []
         self.lost: BaseException | None = None
         self.hooks: list[Callable[[], object]] = []
         self._raw: Any = None
@@ -253,19 +319,23 @@ class Unit:
             raw.holder = self.scope.label
         self.database.holders.add(self)
 
-    def release(self) -> None:
+    def release(self, engine: Engine | None = None) -> None:
         """Give the connection back where no transaction is begun.
 
-        The session goes on with another.
+        The session goes on with another. With an engine, only the connection to that one is given back.
         """
         transaction = self.session._transaction
         if transaction is not None and transaction._parent is None:
             for connection, begun, _, own in set(transaction._connections.values()):
+                if engine is not None and connection.engine is not engine:
+                    continue
                 begun.close()
                 if own:
                     connection.close()
-            transaction._connections.clear()
-        self._forget_connection()
+                for key in (connection, connection.engine):
+                    transaction._connections.pop(key, None)
+        if engine is None:
+            self._forget_connection()
 
     def survives(self, error: BaseException) -> bool:
         """After an error: replace a connection that went.
@@ -279,6 +349,25 @@ class Unit:
             self.lost = error
             return False
         self.release()
+        return True
+
+    def statement_failed(self, error: BaseException, had_begun: bool) -> None:
+        """After a statement that failed in a transaction: some servers have undone it all, so nobody may go on."""
+        if self.lost is None and isinstance(error, DBAPIError) and self.is_begun():
+            if had_begun:
+                self.lost = error
+            else:
+                self.session.rollback()
+
+    def undo_flush(self) -> bool:
+        """Undo what the innermost block did, after a flush that was refused; return whether it was a savepoint."""
+        if not self.savepoints:
+            self.session.rollback()
+            return False
+        savepoint, mark = self.savepoints[-1]
+        if savepoint is not None:
+            savepoint.rollback()
+            self.savepoints[-1] = (None, mark)
         return True
 
     def _forget_connection(self) -> None:
@@ -318,10 +407,14 @@ class Unit:
         self.depth -= 1
         if self.savepoints:
             savepoint, mark = self.savepoints.pop()
-            if failed:
-                savepoint.rollback()
+            lost, self.lost = self.lost, None
+            if failed or lost is not None:
+                if savepoint is not None:
+                    savepoint.rollback()
                 del self.hooks[mark:]
-            else:
+                if not failed and lost is not None:
+                    raise TransactionLost(lost)
+            elif savepoint is not None:
                 savepoint.commit()
             return False
         if failed:

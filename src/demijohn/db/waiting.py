@@ -1,6 +1,7 @@
 """Queries in plain code: `for post in Post.where(...)`."""
 
 from collections.abc import Callable
+from threading import get_ident
 from typing import TypeVar
 
 from demijohn.db.driver import is_inside, run_in_greenlet
@@ -22,6 +23,6 @@ def run_now(unit: Unit, function: Callable[[Unit], T]) -> T:
     """
     if is_inside():
         return function(unit)
-    if unit.scope.frame.task is None:
+    if unit.scope.frame.thread == get_ident():
         return run_in_greenlet(lambda: function(unit))
     raise NotInside

@@ -5,12 +5,14 @@ from typing import Any, TypeVar
 
 from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import object_session
+from sqlalchemy.orm import Session, object_session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from demijohn.db.declarative import Declarative
 from demijohn.db.faults import QueryError
 from demijohn.db.loading import load_for
 from demijohn.db.querysets import QuerySet
+from demijohn.db.relations import links_of
 from demijohn.db.units import Unit, UnitSession, current_scope, work
 from demijohn.errors import Conflict, ValidationFailed
 
@@ -41,17 +43,51 @@ async def save(instance: M) -> M:
 
 def _save(unit: Unit, instance: M) -> M:
     session = unit.session
-    state = inspect(instance)
-    is_new = state.transient or state.pending
+    _readmit(instance)
     session.add(instance)
     try:
         session.flush()
     except (ValidationFailed, Conflict):
-        # What was refused must not be written by the next flush: it leaves the session, with the values that it has.
-        if (is_new or state.modified) and instance in session:
-            session.expunge(instance)
+        _refuse(session, instance)
         raise
     return instance
+
+
+_REFUSED = "__demijohn_refused__"
+
+
+def _refuse(session: Session, instance: Declarative) -> None:
+    """Take an object that was not accepted out of the session, so that the next flush does not write it.
+
+    It keeps its values, to be shown and mended; what its relations had told the other side is taken back.
+    """
+    state = inspect(instance)
+    names = []
+    for link in links_of(type(instance)).values():
+        value = instance.__dict__.get(link.name)
+        if link.kind not in {"belongs_to", "many_to_many"} or not value:
+            continue
+        if state.persistent and link.name not in state.committed_state:
+            continue
+        many = link.kind == "many_to_many"
+        kept = list(value) if many else value
+        setattr(instance, link.name, [] if many else None)
+        set_committed_value(instance, link.name, kept)
+        names.append(link.name)
+    if instance in session:
+        session.expunge(instance)
+    if names:
+        instance.__dict__[_REFUSED] = names
+
+
+def _readmit(instance: Declarative) -> None:
+    """Tell the other side of relations again, before a refused object is written once more."""
+    for name in instance.__dict__.pop(_REFUSED, ()):
+        value = instance.__dict__.get(name)
+        many = isinstance(value, list)
+        kept: Any = list(value) if isinstance(value, list) else value
+        set_committed_value(instance, name, [] if many else None)
+        setattr(instance, name, kept)
 
 
 async def delete(instance: Declarative) -> None:

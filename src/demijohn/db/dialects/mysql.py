@@ -7,6 +7,7 @@ from sqlalchemy.dialects.mysql.asyncmy import (
     AsyncAdapt_asyncmy_dbapi,
     MySQLDialect_asyncmy,
 )
+from sqlalchemy.dialects.mysql.base import MySQLDDLCompiler
 from sqlalchemy.dialects.mysql.mariadb import MariaDBDialect as _MariaDBDialect
 from sqlalchemy.util.concurrency import await_
 
@@ -65,6 +66,13 @@ class _Driver(AsyncAdapt_asyncmy_dbapi):
         return connection
 
 
+class _DDLCompiler(MySQLDDLCompiler):
+    def visit_primary_key_constraint(self, constraint: Any, **options: Any) -> str:
+        # The server ignores the name of a primary key, and warns about each one.
+        names = ", ".join(self.preparer.quote(column.name) for column in constraint)
+        return f"PRIMARY KEY ({names})" if names else ""
+
+
 class MySQLDialect(DeferredBegin, MySQLDialect_asyncmy):
     """`mysql+demijohn`: the server's autocommit is on.
 
@@ -73,6 +81,7 @@ class MySQLDialect(DeferredBegin, MySQLDialect_asyncmy):
 
     driver = "demijohn"
     supports_statement_cache = True
+    ddl_compiler = _DDLCompiler
 
     @classmethod
     def import_dbapi(cls) -> Any:

@@ -1,0 +1,128 @@
+"""How the databases of an app take part in its requests, commands, tasks and sockets."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from threading import get_ident
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from demijohn.app.context import find_unit, wait
+from demijohn.db.driver import Frame, current_task, drive, run_in_greenlet
+from demijohn.db.units import Home, Scope, _scope, set_finder
+from demijohn.db.watching import Watch, current_watch
+from demijohn.http import WebSocket
+
+__all__ = ["Driving"]
+
+T = TypeVar("T")
+_log = logging.getLogger("demijohn.db")
+
+
+class Driving:
+    """The driver of an app that uses databases: it opens a scope for each coroutine, and ends it.
+
+    Attributes:
+        databases: By alias; batteries add to it when they are installed.
+        watches: Whether statements are counted, and repeats reported (in development).
+    """
+
+    def __init__(self) -> None:
+        self.databases: dict[str, Home] = {}
+        self.watches = False
+
+    async def drive(self, coroutine: Coroutine[Any, Any, T], /) -> T:
+        """Run a request, command, task or socket handler with a scope of its own."""
+        frame = Frame()
+        scope = Scope(self.databases, frame, asyncio.get_running_loop())
+        token = _scope.set(scope)
+        watch = current_watch.set(Watch()) if self.watches else None
+        try:
+            result = await drive(coroutine, frame)
+            if scope.units:  # what was written after the response: by a stream, or in the clean-up
+                await scope.commit()
+            return result
+        finally:
+            if scope.units:
+                await scope.close()
+            _scope.reset(token)
+            if watch is not None:
+                self._report(scope)
+                current_watch.reset(watch)
+
+    def call(self, function: Callable[[], T], /) -> T:
+        """Run a plain function in a worker thread, where relations and a plain session may wait."""
+        scope = _scope.get() or _of_unit(create=False)
+        if scope is None:
+            return function()
+        before, scope.frame.thread = scope.frame.thread, get_ident()
+        try:
+            return run_in_greenlet(function)
+        finally:
+            scope.frame.thread = before
+
+    async def finish(self, unit: Any, error: BaseException | None) -> None:
+        """Commit, or roll back after an error (Any: the request or unit that ends)."""
+        scope = _scope.get()
+        driven = scope is not None
+        if scope is None:
+            scope = _scopes.get(unit)
+            if scope is None:
+                return
+            scope.frame.task = current_task()
+        if not scope.units:
+            return
+        try:
+            if error is None:
+                await scope.commit()
+            else:
+                await scope.rollback()
+        finally:
+            # A socket goes on with its next message, in a new unit of work; a script is at its end.
+            if not driven or isinstance(unit, WebSocket):
+                await scope.close()
+
+    def _report(self, scope: Scope) -> None:
+        watch = current_watch.get()
+        if watch is None:
+            return
+        for statement, count in watch.repeats():
+            if count > 2:
+                _log.warning(
+                    "%s: the same statement ran %d times from %s: %s",
+                    scope.label, count, statement.place, " ".join(statement.text.split())[:200],
+                )  # fmt: skip
+
+
+# -- units that no driver has opened: scripts, and commands before they are driven ------------------------------------
+
+_scopes: "WeakKeyDictionary[Any, Scope]" = WeakKeyDictionary()
+
+
+def _of_unit(*, create: bool = True) -> Scope | None:
+    """Return the scope of the running unit of the kernel, made at its first query."""
+    unit = find_unit()
+    if unit is None:
+        return None
+    known = _scopes.get(unit)
+    if known is not None or not create:
+        return known
+    driving = next((driver for driver in unit.app.drivers if isinstance(driver, Driving)), None)
+    if driving is None:
+        return None
+    frame = Frame()
+    try:
+        loop = asyncio.get_running_loop()
+        frame.task = current_task()
+    except RuntimeError:  # plain code of a script: its loop runs in another thread
+        loop, frame.task = wait(_where())
+        frame.thread = get_ident()
+    scope = _scopes[unit] = Scope(driving.databases, frame, loop)
+    return scope
+
+
+async def _where() -> tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]:
+    return asyncio.get_running_loop(), asyncio.current_task()
+
+
+set_finder(_of_unit)

@@ -1,0 +1,54 @@
+"""Models as data: the public columns, and what a query computed; no relation is loaded for it."""
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from demijohn.db.declarative import Declarative
+from demijohn.db.descriptions import public_columns
+from demijohn.db.faults import QueryError
+from demijohn.db.pages import KeysetPage, Paginated
+from demijohn.db.querysets import EXTRA, QuerySet, RowSet
+from demijohn.schema import register_encoder
+
+__all__ = ["encode"]
+
+
+def encode(instance: Declarative) -> dict[str, Any]:
+    """Return the public columns of an object by name, and the values that `annotate` added."""
+    found = {name: getattr(instance, name) for name in public_columns(type(instance))}
+    for name in instance.__dict__.get(EXTRA, ()):
+        found[name] = instance.__dict__[name]
+    return found
+
+
+def _page(page: Paginated[Any]) -> dict[str, Any]:
+    return {
+        "items": page.items,
+        "page": page.page,
+        "per_page": page.per_page,
+        "total": page.total,
+        "pages": page.pages,
+        "next_page": page.next_page,
+        "previous_page": page.previous_page,
+    }
+
+
+def _keyset(page: KeysetPage[Any]) -> dict[str, Any]:
+    return {"items": page.items, "next": page.next}
+
+
+def _query(query: Any) -> Any:
+    raise QueryError(
+        "A query was returned that was never awaited.",
+        why="A query is a question; its rows are there once it is awaited.",
+        fix="return await query",
+    )
+
+
+register_encoder(Declarative, encode)
+register_encoder(Paginated, _page)
+register_encoder(KeysetPage, _keyset)
+register_encoder(Row, lambda row: dict(row._mapping))
+register_encoder(QuerySet, _query)
+register_encoder(RowSet, _query)

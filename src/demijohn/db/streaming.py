@@ -1,0 +1,60 @@
+"""Rows that are read from the server some at a time."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from sqlalchemy import Select
+from sqlalchemy.engine import Engine
+
+from demijohn.db.units import STREAM, Unit, work
+
+__all__ = ["stream_rows"]
+
+
+async def stream_rows(unit: Unit, statement: Select[Any], *, chunk: int, of_objects: bool) -> AsyncIterator[Any]:
+    """Yield the rows of a statement, `chunk` at a time (Any: objects or rows).
+
+    On a server the rows come over a connection of their own, so that other statements of the unit go on meanwhile. Only
+    a unit that has begun a transaction reads over its own: MySQL and MariaDB then read all rows at once.
+    """
+    result, engine = await work(unit.scope, _start, unit, statement, chunk)
+    try:
+        parts = (result.scalars() if of_objects else result).partitions(chunk)
+        while True:
+            part: Sequence[Any] | None = await work(unit.scope, next, parts, None)
+            if part is None:
+                return
+            for row in part:
+                yield row
+    finally:
+        await work(unit.scope, _end, unit, result, engine)
+
+
+def _start(unit: Unit, statement: Select[Any], chunk: int) -> tuple[Any, Engine | None]:
+    backend = unit.database.backend
+    session = unit.session
+    if backend == "sqlite":
+        return session.execute(statement.execution_options(yield_per=chunk)), None
+    if unit.is_begun():
+        buffered = backend in {"mysql", "mariadb"}
+        options = {} if buffered else {"yield_per": chunk}
+        return session.execute(statement.execution_options(**options)), None
+    engine = unit.database.resources(unit.scope.loop)[0].engine.execution_options(**{STREAM: True})
+    try:
+        connection = session.connection(bind_arguments={"bind": engine})
+        if backend == "postgresql":  # a cursor lives in a transaction
+            raw: Any = connection.connection.dbapi_connection
+            raw.begin_now()
+        arguments = {"bind": engine}
+        return session.execute(statement.execution_options(yield_per=chunk), bind_arguments=arguments), engine
+    except BaseException:
+        unit.release(engine)
+        raise
+
+
+def _end(unit: Unit, result: Any, engine: Engine | None) -> None:
+    try:
+        result.close()
+    finally:
+        if engine is not None:
+            unit.release(engine)
