@@ -1,7 +1,7 @@
 """The scoring of the MDN HTTP Observatory (version 1.4 of its algorithm), for what a framework sends.
 
 Each function returns the result of one test under the name that the Observatory gives it; `MODIFIERS` is its table.
-Bonus points count where the score without them is at least 90. Checked against the package @mdn/mdn-http-observatory 1.4.8.
+Bonus points count where the score without them is at least 90. Checked against its npm package 1.4.8.
 """
 
 from dataclasses import dataclass, field

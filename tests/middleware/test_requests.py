@@ -174,11 +174,11 @@ def test_lengths_that_are_none(length: str) -> None:
 
 
 def test_two_lengths() -> None:
-    """Two different lengths are refused; the same one twice is not."""
+    """Two lengths are refused, whether they say the same or not."""
     guard = BodyLimitGuard(DEFAULT_LIMITS)
-    guard(build("POST", headers=[("content-length", "1"), ("content-length", "1")]))
-    with pytest.raises(BadRequest):
-        guard(build("POST", headers=[("content-length", "1"), ("content-length", "2")]))
+    for second in ("1", "2"):
+        with pytest.raises(BadRequest):
+            guard(build("POST", headers=[("content-length", "1"), ("content-length", second)]))
 
 
 def test_limits_reach_the_request() -> None:

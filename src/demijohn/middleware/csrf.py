@@ -7,14 +7,14 @@ with a signed token behind it for old browsers and for plain http. `docs/explana
 import binascii
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from demijohn._lib.keys import KeyRing
 from demijohn._lib.later import hmac
 from demijohn.errors import Forbidden
 from demijohn.http import Request, Response
-from demijohn.middleware.exchange import before_sending, exchange_of, keep_private
+from demijohn.middleware.exchange import before_sending, exchange_of, fields_of, keep_private
 from demijohn.middleware.marks import mark
 from demijohn.middleware.origins import Origin, OriginSet, is_trustworthy, own_origin, parse_origin
 
@@ -90,23 +90,21 @@ class CSRFGuard:
             Forbidden: Another site may have sent it; `code` in the problem says why: `csrf_cross_site`, `csrf_origin`,
                 `csrf_token_missing` or `csrf_token_invalid`.
         """
-        site = origin = None
-        cookies = False
-        for name, value in request.raw_headers:
-            if name == b"sec-fetch-site":
-                # Sent twice it is no word that we know.
-                site = value if site is None else b""
-            elif name == b"origin":
-                origin = value if origin is None else b""
-            elif name == b"cookie":
-                cookies = True
+        return self.check(request, fields_of(request))
+
+    def check(self, request: Request, fields: Mapping[bytes, bytes]) -> Awaitable[None] | None:
+        """Do the same with the header fields by name, as the runner of a route has them."""
+        # What was sent twice is joined, and thus no word and no origin that we know.
+        site = fields.get(b"sec-fetch-site")
         if site == b"same-origin" or site == b"none":  # noqa: PLR1714, RUF100 - a tuple would be built or searched
             return None
         if request.method in _SAFE:
             return None
+        origin = fields.get(b"origin")
         if site == b"cross-site" or site == b"same-site":  # noqa: PLR1714, RUF100
             self._refuse_other_site(request, origin, site)
             return None
+        cookies = b"cookie" in fields
         if origin is None:
             return self._check_token(request) if cookies else None
         return self._check_origin(request, origin, cookies)
@@ -123,14 +121,9 @@ class CSRFGuard:
         Raises:
             Forbidden: The origin is another, missing or malformed (`csrf_origin`).
         """
-        origin: bytes | None = None
-        cookies = False
-        for name, value in connection.raw_headers:
-            if name == b"origin":
-                origin = value if origin is None else b""
-            elif name == b"cookie":
-                cookies = True
-        if origin is None and self._sockets_without_origin and not cookies:
+        fields = fields_of(connection)
+        origin = fields.get(b"origin")
+        if origin is None and self._sockets_without_origin and b"cookie" not in fields:
             return
         parsed = None if origin is None else parse_origin(origin)
         if parsed is None or not (parsed == _own(connection) or self._trusts(connection, parsed)):

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 from demijohn.errors import DemijohnError
 from demijohn.http import Response
 
-__all__ = ["Exchange", "Finisher", "TooLate", "before_sending", "exchange_of", "keep_private"]
+__all__ = ["Exchange", "Finisher", "TooLate", "before_sending", "exchange_of", "fields_of", "keep_private"]
 
 Finisher: TypeAlias = Callable[[Response], None]
 """Gets the complete response, an error's too, before its first byte is sent."""
@@ -78,6 +78,17 @@ def exchange_of(request: Any) -> Exchange:
     if found is None:
         found = request._exchange = Exchange()
     return found
+
+
+def fields_of(request: Any) -> dict[bytes, bytes]:
+    """Return the header fields by name, made once for all that read them.
+
+    Takes `Any`: a request or a WebSocket. A field that came more than once has its values joined by a comma, so that a
+    check never sees just one of two.
+    """
+    headers = request.headers
+    index: dict[bytes, bytes] | None = headers._index
+    return headers._by_name() if index is None else index
 
 
 def before_sending(request: Any, finisher: Finisher) -> None:

@@ -2,7 +2,7 @@
 
 import ipaddress
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from demijohn.errors import BadRequest, ConfigurationError
@@ -199,6 +199,12 @@ class HostGuard:
                 if host is not None:
                     raise self._refused("The Host header came twice.", host + b", " + value)
                 host = value
+        if host not in self._passed:
+            self._check(host, request)
+
+    def check(self, request: Request, fields: Mapping[bytes, bytes]) -> None:
+        """Do the same with the header fields by name, as the runner of a route has them."""
+        host = fields.get(b"host")
         if host not in self._passed:
             self._check(host, request)
 

@@ -1,6 +1,6 @@
 """Limits on the size of a body and on the time of a handler."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from demijohn._lib.later import asyncio
 from demijohn.errors import BadRequest, ConfigurationError, ContentTooLarge, ServiceUnavailable
 from demijohn.http import Limits, Request, Response
+from demijohn.middleware.exchange import fields_of
 from demijohn.middleware.marks import Next, mark
 
 __all__ = ["BodyLimitGuard", "Timeout", "body_limit", "parse_size"]
@@ -45,16 +46,15 @@ class BodyLimitGuard:
 
         Raises:
             ContentTooLarge: `Content-Length` is over the limit.
-            BadRequest: `Content-Length` is no number, or came twice with different values.
+            BadRequest: `Content-Length` is no number, or came twice.
         """
+        self.check(request, fields_of(request))
+
+    def check(self, request: Request, fields: Mapping[bytes, bytes]) -> None:
+        """Do the same with the header fields by name, as the runner of a route has them."""
         if not self._default:
             request.limits = self.limits
-        length: bytes | None = None
-        for name, value in request.raw_headers:
-            if name == b"content-length":
-                if length is not None and length != value:
-                    raise BadRequest("Content-Length came twice.")
-                length = value
+        length = fields.get(b"content-length")
         if length is None:
             return
         # int() of bytes takes signs, spaces and underscores; a length is digits (RFC 9110, section 8.6).

@@ -22,7 +22,8 @@ class Guard(Protocol):
 
     It returns `None`, or an awaitable in the cases that need one (to read the form, to ask a shared store). Where it
     has a true attribute `early`, it comes before middleware; where it has a true `for_mounts`, mounted apps have it
-    too; where it has a method `check_socket`, handshakes of WebSockets go there.
+    too; where it has a method `check` of the request and its fields by name, it shares them with the other guards;
+    where it has a method `check_socket`, handshakes of WebSockets go there.
     """
 
     @property
