@@ -181,12 +181,16 @@ async def test_production_takes_no_reports() -> None:
 
 
 def test_the_secret_of_development(tmp_path: Path) -> None:
-    """In development a secret is made on the first use; in production it has to be set."""
-    app = App(settings=Settings(), debug=True)
+    """Outside of production a secret is made on the first use, and in tests kept nowhere; there it has to be set."""
+    tested = App(settings=Settings(env="test"))
+    tested.root_path = tmp_path
+    assert tested.keys.key("x")
+    assert list(tmp_path.iterdir()) == []
+    app = App(settings=Settings())
     app.root_path = tmp_path
     assert app.keys.fingerprint() == KeyRing((tmp_path / ".demijohn" / "secret_key").read_text().strip()).fingerprint()
     with pytest.raises(ConfigurationError, match="DJN-740"):
-        App(settings=Settings()).keys.key("csrf")
+        App(settings=Settings(env="production")).keys.key("csrf")
 
 
 def test_keys_rotate() -> None:

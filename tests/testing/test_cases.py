@@ -6,9 +6,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from demijohn import App, redirect
+from demijohn import App, Settings, redirect
 from demijohn.errors import FieldError, ValidationFailed
 from demijohn.http import RedirectResponse
+from demijohn.middleware import Security
 from demijohn.testing import (
     AsyncTestCase,
     Harness,
@@ -134,21 +135,16 @@ def test_a_long_body_is_cut() -> None:
     [
         ((), "http://localhost"),
         (("example.com", "localhost"), "http://localhost"),
-        (("example.com", "www.example.com"), "http://example.com"),
-        ((".example.com",), "http://example.com"),
+        (("example.com", "www.example.com"), "https://example.com"),
+        ((".example.com",), "https://example.com"),
         (("*",), "http://localhost"),
     ],
 )
 def test_the_host_is_one_that_the_app_allows(hosts: tuple[str, ...], url: str) -> None:
-    """Tests go to localhost, or to a host of the app where it allows others only."""
-
-    class Settings:
-        allowed_hosts = hosts
-
-    class Pretend:
-        settings = Settings()
-
-    assert Harness(Pretend()).base_url == url
+    """Tests go to localhost, or to a host of the app where it allows others only, by https where it insists on it."""
+    assert Harness(App(settings=Settings(allowed_hosts=hosts))).base_url == url
+    in_code = Security(allowed_hosts=hosts, https=False)
+    assert Harness(App(settings=Settings(), security=in_code)).base_url == url.replace("https:", "http:")
 
 
 def test_cookies_of_a_harness() -> None:

@@ -35,12 +35,12 @@ class Protection:
     Made when the app is built; batteries find the parts as `app.csrf`, `app.security_headers`, `app.proxies`.
     """
 
-    __slots__ = ("csrf", "guards", "headers", "lines", "mounted_lines", "proxies", "redirect")
+    __slots__ = ("csrf", "guards", "headers", "hosts", "lines", "mounted_lines", "proxies", "redirect")
 
     def __init__(self, app: Any) -> None:
         settings, security = app.settings, app.security
         development: bool = app.debug
-        hosts = (*settings.allowed_hosts, *security.allowed_hosts)
+        self.hosts = hosts = (*settings.allowed_hosts, *security.allowed_hosts)
         https = bool(hosts) and not development if security.https is None else security.https
         self.headers: SecurityHeaders = security.headers
         if development:
@@ -91,10 +91,11 @@ class Protection:
 
 
 def keys_of(app: Any) -> KeyRing:
-    """Return the keys of an app, from its settings or the file of development."""
+    """Return the keys of an app, from its settings or, outside of production, the file of development."""
     settings = app.settings
     secrets = [secret.reveal() for secret in (settings.secret_key, *settings.secret_key_fallbacks) if secret]
-    return find_keys(secrets, production=not app.debug, directory=app.root_path)
+    directory = None if settings.env == "test" else app.root_path
+    return find_keys(secrets, production=settings.env == "production", directory=directory)
 
 
 def _csrf_field() -> Markup:

@@ -199,13 +199,15 @@ class CSRFGuard:
         return secret + bound.encode()
 
     def _issue(self, request: Request) -> bytes:
+        # Asked for now, so that a missing secret is an error of the handler and not of its response.
+        keys = self._keys()
         secret = os.urandom(_SIZE)
         name, secure = _cookie_name(request), request.is_secure
 
         def send(response: Response) -> None:
             # A later rotation in the same request has the last word; the session is known only now.
             if exchange_of(request).csrf_secret == secret:
-                value = _encode(secret + self._keys().sign(_PURPOSE, self._message(request, secret)))
+                value = _encode(secret + keys.sign(_PURPOSE, self._message(request, secret)))
                 response.set_cookie(name, value, max_age=_YEAR, secure=secure, httponly=True, samesite="lax")
 
         before_sending(request, send)

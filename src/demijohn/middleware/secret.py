@@ -22,7 +22,7 @@ def make_secret() -> str:
 
 
 def find_keys(
-    configured: str | bytes | Iterable[str | bytes] | None, *, production: bool, directory: str | Path = "."
+    configured: str | bytes | Iterable[str | bytes] | None, *, production: bool, directory: str | Path | None = "."
 ) -> KeyRing:
     """Return the keys of an app.
 
@@ -30,7 +30,7 @@ def find_keys(
         configured: The setting `SECRET_KEY`: one secret, several with the newest first, or nothing.
         production: Whether a secret must be configured. Otherwise one is made on the first run, and kept in
             `.demijohn/secret_key`, readable by its owner alone and ignored by git.
-        directory: The folder of the app.
+        directory: The folder of the app; `None` makes a secret that lasts as long as the process, for tests.
 
     Raises:
         ConfigurationError: It is missing in production, too weak, or the file cannot be written (`DJN-740`).
@@ -56,7 +56,7 @@ def find_keys(
             fix=f'Make one and put it into the environment:  export SECRET_KEY="$({_MAKE})"',
             code="DJN-740",
         )
-    return KeyRing(_development_secret(Path(directory)))
+    return KeyRing(make_secret() if directory is None else _development_secret(Path(directory)))
 
 
 def _development_secret(directory: Path) -> str:

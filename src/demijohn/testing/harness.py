@@ -1,7 +1,7 @@
 """One test of one app: what the clients of the test share, and what the helpers of batteries work on."""
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -161,9 +161,15 @@ async def _entered(helper: Callable[[Harness], Any], harness: Harness) -> AsyncI
 
 
 def base_url_of(app: Any) -> str:
-    """Return the URL that a test uses: localhost, or the first host where an app allows others only."""
-    allowed: Iterator[str] = iter(getattr(getattr(app, "settings", None), "allowed_hosts", ()))
+    """Return the URL that a test uses: localhost, or the first host where an app allows others only.
+
+    An app that insists on https is asked by https.
+    """
+    protect = getattr(app, "protect", None)
+    protection = None if protect is None else protect()
+    allowed: Iterable[str] = () if protection is None else protection.hosts
     hosts = [host.lstrip("*").lstrip(".") for host in allowed]
     if not hosts or "" in hosts or any(host in ("localhost", "127.0.0.1") for host in hosts):
         return "http://localhost"
-    return f"http://{hosts[0]}"
+    scheme = "http" if protection is None or protection.redirect is None else "https"
+    return f"{scheme}://{hosts[0]}"
