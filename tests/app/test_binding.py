@@ -448,6 +448,22 @@ async def test_files() -> None:
     )
 
 
+async def test_one_function_for_get_and_post() -> None:
+    """On GET a form, file or body that may be left out is its default; one that is needed is refused."""
+
+    async def edit(
+        name: Annotated[str | None, Form()],
+        tags: Annotated[list[str], Form()] = [],  # noqa: B006
+        photo: UploadFile | None = None,
+    ) -> Any:
+        return [name, tags, photo]
+
+    app = App()
+    app.route("/", methods=["GET", "POST"])(edit)
+    assert await answer(app, "GET", "/?name=x") == [None, [], None]
+    assert await answer(app, "POST", "/", body=b"name=x&tags=a", headers=FORM) == ["x", ["a"], None]
+
+
 async def test_a_handler_for_forms_and_json() -> None:
     """`Body(form=True)` reads whichever came."""
 

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any, Literal, Protocol, get_args, get_origin
+from typing import Any, Protocol, get_args, get_origin
 from uuid import UUID
 
 from demijohn._lib.sentinels import MISSING
@@ -24,18 +24,16 @@ from demijohn.app.parameters import (
     Form,
     HandlerParameter,
     Header,
-    Input,
     Path,
     Query,
 )
-from demijohn.app.signatures import is_async, name_of, optional, parts_of, read_parameters, stripped
+from demijohn.app.plans import Kind, Plan, Slot
+from demijohn.app.signatures import name_of, optional, parts_of, read_parameters, stripped
 from demijohn.errors import ConfigurationError
 from demijohn.http import URL, Connection, Cookies, FormData, Headers, QueryParams, Scratch, UploadFile
-from demijohn.schema import Field, field_of, has_fields, shape_of
+from demijohn.schema import field_of, has_fields, shape_of
 
-__all__ = ["Plan", "ServiceRegistry", "Slot", "WiringErrors", "plan"]
-
-Kind = Literal["request", "websocket", "unit"]
+__all__ = ["ServiceRegistry", "WiringErrors", "plan"]
 
 # What a request offers by itself, and how it is reached.
 OFFERED: dict[Any, str] = {
@@ -64,6 +62,9 @@ CONVERTED: dict[str | None, Any] = {
 MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 
 
+_SILENT = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
 class WiringErrors(ConfigurationError):
     """Several mistakes in the wiring of one function, told together; `problems` lists them."""
 
@@ -87,76 +88,6 @@ class ServiceRegistry(Protocol):
         """Return the key of a function that is depended on (Any: keys are of many types)."""
 
 
-class Slot:
-    """One parameter with the place its value comes from.
-
-    `source` is one of `path`, `query`, `header`, `cookie`, `form`, `file`, `body`, `service`, `unit`, `offered`,
-    `custom`, `others` (the rest of the path, for `**kwargs`) and `given` (by the caller: a command or task).
-    """
-
-    __slots__ = ("binder", "default", "field", "key", "name", "parameter", "source", "tp", "wire")
-
-    def __init__(
-        self,
-        parameter: HandlerParameter,
-        source: str,
-        *,
-        wire: str = "",
-        tp: Any = None,
-        key: Any = None,
-        binder: Binder | None = None,
-    ) -> None:
-        self.parameter = parameter
-        self.name = parameter.name
-        self.source = source
-        self.wire = wire or parameter.name
-        self.tp = tp
-        self.key = key
-        self.binder = binder
-        self.default = parameter.default
-        self.field: Field | None = None
-
-
-class Plan:
-    """How a function is called: a slot for each parameter.
-
-    Attributes:
-        function: What is called.
-        slots: In the order of the signature.
-        is_async: Whether calling it gives a coroutine.
-        needs_body: Whether the body or the form is read.
-        inputs: What the client gives, without that of its services and dependencies.
-    """
-
-    __slots__ = ("function", "inputs", "is_async", "kind", "methods", "needs_body", "slots")
-
-    def __init__(self, function: Callable[..., Any], slots: list[Slot], kind: Kind, methods: frozenset[str]) -> None:
-        self.function = function
-        self.slots = slots
-        self.kind = kind
-        self.methods = methods
-        self.is_async = is_async(function)
-        self.needs_body = any(
-            slot.source in ("form", "file", "body") or (slot.binder is not None and slot.binder.reads_body)
-            for slot in slots
-        )
-        self.inputs: tuple[Input, ...] = tuple(_inputs(slots))
-
-    @property
-    def services(self) -> tuple[Any, ...]:
-        """The keys of the services and dependencies that are asked for (Any: types, or functions)."""
-        return tuple(slot.key for slot in self.slots if slot.source == "service")
-
-    @property
-    def given(self) -> tuple[HandlerParameter, ...]:
-        """The parameters that are left to the caller: the options of a command, the arguments of a task."""
-        return tuple(slot.parameter for slot in self.slots if slot.source == "given")
-
-    def of(self, *sources: str) -> list[Slot]:
-        """Return the slots whose values come from some sources."""
-        return [slot for slot in self.slots if slot.source in sources]
-
-
 def plan(
     function: Callable[..., Any],
     *,
@@ -164,6 +95,7 @@ def plan(
     binders: Binders | None = None,
     path_names: Mapping[str, Any] | None = None,
     methods: Iterable[str] = ("GET",),
+    together: Iterable[str] = (),
     kind: Kind = "request",
 ) -> Plan:
     """Decide where the value of each parameter comes from.
@@ -174,12 +106,14 @@ def plan(
         binders: What batteries bind.
         path_names: The names in the path, each with a type or routing's `Parameter` (Any: either).
         methods: The HTTP methods that it answers.
+        together: All that the same function answers on the same path, by other plans too.
         kind: `request`, `websocket`, or `unit` for a command or task, where what is no service is left to the caller.
 
     Raises:
         ConfigurationError: DJN-200 to DJN-208; all mistakes of the function at once (`WiringErrors` if several).
     """
     planner = _Planner(function, services, binders or Binders(), dict(path_names or {}), frozenset(methods), kind)
+    planner.together = frozenset(together)
     return planner.make()
 
 
@@ -199,6 +133,7 @@ class _Planner:
         self.paths = paths
         self.methods = methods
         self.kind: Kind = kind
+        self.together: frozenset[str] = frozenset()
 
     def make(self) -> Plan:
         problems: list[ConfigurationError] = []
@@ -394,11 +329,21 @@ class _Planner:
         if whole:
             slot.wire = "*"
         if source == "form":
+            if self._is_absent(parameter):
+                return Slot(parameter, "default")
             self._refuse_bodies(parameter)
         self._describe(slot)
         return slot
 
+    def _is_absent(self, parameter: HandlerParameter) -> bool:
+        """Return whether a form or body that may be left out belongs to another method than this one."""
+        if not self.methods & _SILENT or self.together <= _SILENT or self.kind != "request":
+            return False
+        return parameter.has_default or optional(parameter.type)
+
     def _file(self, parameter: HandlerParameter) -> Slot:
+        if self._is_absent(parameter):
+            return Slot(parameter, "default")
         self._refuse_bodies(parameter)
         wire = parameter.marker.alias if parameter.marker is not None and parameter.marker.alias else parameter.name
         bare = stripped(parameter.type)
@@ -413,6 +358,8 @@ class _Planner:
         return Slot(parameter, "file", wire=wire, tp=parameter.type)
 
     def _body(self, parameter: HandlerParameter, marker: Body | None) -> Slot:
+        if self._is_absent(parameter):
+            return Slot(parameter, "default")
         self._refuse_bodies(parameter)
         slot = Slot(parameter, "body", tp=self._annotation(parameter))
         if marker is not None:
@@ -449,7 +396,7 @@ class _Planner:
                 why="It carries messages instead.",
                 fix=f"Read a message:  {parameter.name} = await websocket.receive_json({name_of(parameter.type)})",
             )
-        silent = self.methods & {"GET", "HEAD"}
+        silent = self.methods & _SILENT
         if silent and parameter.type is not FormData:
             name = name_of(parameter.type)
             raise self._problem(
@@ -551,31 +498,3 @@ def _reads_text(tp: Any) -> bool:
         if problem.code == "DJN-012":
             return False
         raise
-
-
-def _inputs(slots: list[Slot]) -> Iterable[Input]:
-    for slot in slots:
-        if slot.binder is not None:
-            yield from slot.binder.inputs
-        elif slot.source in ("path", "query", "header", "cookie", "form", "file", "body"):
-            source = "form" if slot.source == "file" else slot.source
-            required = slot.default is MISSING and not optional(slot.parameter.type)
-            media: tuple[str, ...] = ()
-            marker = slot.parameter.marker
-            if source == "body":
-                media = ("application/json",)
-                if isinstance(marker, Body) and marker.form:
-                    media = (*media, "application/x-www-form-urlencoded", "multipart/form-data")
-            elif source == "form":
-                media = ("application/x-www-form-urlencoded", "multipart/form-data")
-                if slot.source == "file":
-                    media = ("multipart/form-data",)
-            yield Input(
-                source,
-                "" if slot.wire == "*" or source == "body" else slot.wire,
-                type=slot.tp,
-                required=required,
-                default=slot.default,
-                field=slot.field,
-                media_types=media,
-            )

@@ -155,6 +155,7 @@ class Builder:
             function,
             path_names={parameter.name: parameter for parameter in route.parameters},
             methods=methods,
+            together=frozenset(record.methods) if function is record.endpoint else methods,
             services=app.services,
             inline=record.options.get("inline", False),
         )

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from demijohn.app.binding import Kind, plan
+from demijohn.app.binding import plan
 from demijohn.app.compiler import compile_call
 from demijohn.app.dispatch import Call
 from demijohn.app.parameters import HandlerParameter
+from demijohn.app.plans import Kind
 from demijohn.app.services import Services
 from demijohn.app.signatures import name_of
 from demijohn.routing import WEBSOCKET
@@ -21,15 +22,25 @@ def make_call(
     methods: frozenset[str],
     services: Services,
     inline: bool = False,
+    together: frozenset[str] = frozenset(),
 ) -> Call:
     """Return how the dispatcher calls a handler (Any: converters, and whatever handlers return).
+
+    `together` are all methods that the same function answers: one that answers GET and POST gets the default of a form
+    or body on GET.
 
     Raises:
         ConfigurationError: DJN-200 to DJN-216, its wiring cannot work; all mistakes at once.
     """
     kind: Kind = "websocket" if WEBSOCKET in methods else "request"
     made = plan(
-        function, services=services, binders=services.binders, path_names=path_names, methods=methods, kind=kind
+        function,
+        services=services,
+        binders=services.binders,
+        path_names=path_names,
+        methods=methods,
+        together=together,
+        kind=kind,
     )
     compiled = compile_call(made, services)
     return Call(

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol, get_origin
 
 from demijohn._lib.sentinels import MISSING
-from demijohn.app.binding import CONVERTED, Plan, Slot
+from demijohn.app.binding import CONVERTED
 from demijohn.app.parameters import Body, File
+from demijohn.app.plans import Plan, Slot
 from demijohn.app.reading import (
     BodyReader,
     TextReader,
@@ -245,6 +246,8 @@ class _Compiler:
                 out.append(f"{variable} = request")
             case "offered":
                 out.append(f"{variable} = {slot.key}")
+            case "default":
+                out.append(f"{variable} = {self._default(default_of(slot.default, slot.parameter.type))}")
             case "given":
                 out.append(f"{variable} = given[{slot.name!r}]")
             case "others":

@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 
 from demijohn._lib.concurrency import Pool, run_in_thread
 from demijohn._lib.later import asyncio
-from demijohn.app.binding import Plan
 from demijohn.app.context import running
 from demijohn.app.encoding import HTML, TEXT, Encoder
 from demijohn.app.failures import Failures, respond_to
 from demijohn.app.formats import Answers
+from demijohn.app.plans import Plan
 from demijohn.app.registries import BeforeSend, Driver
 from demijohn.app.scaffold import Hook
 from demijohn.errors import ServiceUnavailable

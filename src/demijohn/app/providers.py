@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 from demijohn._lib.later import asyncio
 from demijohn._lib.sentinels import MISSING
 from demijohn._lib.source import place_of
-from demijohn.app.binding import Plan
+from demijohn.app.plans import Plan
 from demijohn.app.signatures import is_async, name_of
 from demijohn.errors import ConfigurationError
 

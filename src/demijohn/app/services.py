@@ -11,9 +11,10 @@ from demijohn._lib.later import asyncio
 from demijohn._lib.sentinels import MISSING
 from demijohn._lib.text import listing
 from demijohn.app.binders import Binders
-from demijohn.app.binding import Plan, plan
+from demijohn.app.binding import plan
 from demijohn.app.compiler import compile_call
 from demijohn.app.parameters import Input
+from demijohn.app.plans import Plan
 from demijohn.app.providers import (
     TOO_PLAIN,
     Factory,
