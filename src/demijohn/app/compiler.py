@@ -278,8 +278,14 @@ class _Compiler:
         self.fails = True
         read = self.name("read", TextReader(slot.tp, ("path", slot.wire), MISSING))
         slow = f"{variable}, errors = {read}({variable}, errors)"
-        if same and all(rule.code in _SAFE for rule in shape.rules):
+        safe = all(rule.code in _SAFE for rule in shape.rules)
+        if same and safe:
             self._rules(shape, variable, slow, "")
+        elif given is str and safe and isinstance(shape, ScalarShape) and shape.scalar.tp is int:
+            out.append(f"if {variable}.isdecimal() and {variable}.isascii() and len({variable}) < 19:")
+            out.append(f"    {variable} = int({variable})")
+            self._rules(shape, variable, slow, "    ")
+            out.append(f"else: {slow}")
         else:
             out.append(slow)
 
