@@ -456,7 +456,7 @@ async def end_unit(torn_down: Sequence[Hook], request: Any, error: BaseException
     endings, request.ending = request.ending, None
     for ending in reversed(endings or ()):
         try:
-            result = ending()
+            result: Any = ending()
             if inspect.isawaitable(result):
                 await result
         except Exception:

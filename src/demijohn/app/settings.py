@@ -164,7 +164,7 @@ class Settings(msgspec.Struct, metaclass=_SettingsMeta):
                 code="DJN-760",
             )
         settings = cls(**tree)
-        settings.__dict__["_origins"] = origins
+        vars(settings)["_origins"] = origins
         if settings.env == "production" and settings.debug:
             raise ConfigurationError(
                 "DEMIJOHN_DEBUG is on in production.",
@@ -177,7 +177,7 @@ class Settings(msgspec.Struct, metaclass=_SettingsMeta):
     def replace(self, **changes: Any) -> Self:
         """Return a copy with other values, as tests need them (Any: values of the fields)."""
         changed = msgspec.structs.replace(self, **changes)
-        changed.__dict__["_origins"] = {
+        vars(changed)["_origins"] = {
             **self.__dict__.get("_origins", {}),
             **{name.upper(): "the test" for name in changes},
         }

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Declarative", "column_types", "defaults_of", "table_name"]
 
+_HERE = __name__.rpartition(".")[0]
+
 column_types: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
 """The Python type of each column, as its annotation says it."""
 
@@ -143,7 +145,7 @@ def _refuse_hidden_names(cls: type[Declarative]) -> None:
     taken = {
         name
         for base in cls.__mro__
-        if base.__module__.startswith(__package__) and "__mapper__" not in base.__dict__
+        if base.__module__.startswith(_HERE) and "__mapper__" not in base.__dict__
         for name, value in base.__dict__.items()
         if not name.startswith("_") and isinstance(value, FunctionType | classmethod | property)
     }
@@ -192,7 +194,7 @@ def _add_key(cls: type[Declarative]) -> None:
                     value._sort_order = -1
                 return
     for owner in cls.__mro__:
-        own = owner.__module__.startswith((__package__, "sqlalchemy."))
+        own = owner.__module__.startswith((_HERE, "sqlalchemy."))
         annotation = None if own else annotations_of(owner).get("id")
         if annotation is not None and "UUID" in str(annotation):
             type.__setattr__(cls, "id", mapped_column(primary_key=True, insert_default=uuid7, sort_order=-1))

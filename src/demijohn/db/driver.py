@@ -130,7 +130,7 @@ def drive(coroutine: Coroutine[Any, Any, T], frame: Frame) -> Generator[Any, Any
 
 def _rest(coroutine: Coroutine[Any, Any, T], passing: _Passing) -> T:
     """Run in the greenlet: step the coroutine and hand what it yields to the parent."""
-    here = getcurrent()
+    here: Any = getcurrent()  # its parent changes, and may be None as far as a checker knows
     try:
         yielded = coroutine.send(None)
         while True:
@@ -151,12 +151,12 @@ def _switching(inner: greenlet, arguments: tuple[Any, ...], passing: _Passing | 
     while not inner.dead:
         try:
             if wanted is passing:
-                value = yield passing.future
+                value = yield passing.future  # pyright: ignore[reportOptionalMemberAccess]
             else:
                 value = yield from wanted.__await__()
         except BaseException:
             inner.parent = getcurrent()
-            wanted = inner.throw(*sys.exc_info())
+            wanted = inner.throw(*sys.exc_info())  # pyright: ignore[reportCallIssue, reportArgumentType]
         else:
             inner.parent = getcurrent()
             wanted = inner.switch(value)
@@ -192,7 +192,7 @@ def run_in_greenlet(function: Callable[[], T], wait: Callable[[Awaitable[Any]], 
         try:
             value = wait(wanted)
         except BaseException:
-            wanted = inner.throw(*sys.exc_info())
+            wanted = inner.throw(*sys.exc_info())  # pyright: ignore[reportCallIssue, reportArgumentType]
         else:
             wanted = inner.switch(value)
     return cast("T", wanted)

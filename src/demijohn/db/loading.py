@@ -7,7 +7,7 @@ self references and many-to-many relations work alike. The module extends two pr
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from sqlalchemy.orm import RelationshipProperty, attributes
 from sqlalchemy.orm.base import LoaderCallableStatus, PassiveFlag
@@ -216,7 +216,7 @@ class _RaisingLoader(_LazyLoader):
         super().__init__(parent, strategy_key)
         self._raise_always = True
 
-    def _invoke_raise_load(self, state: Any, passive: Any, lazy: str) -> None:
+    def _invoke_raise_load(self, state: Any, passive: Any, lazy: str) -> NoReturn:
         raise NotLoaded(
             f'{state.class_.__name__}.{self.key} was not loaded, was read at {place()}, and has lazy="raise".',
             why="This relation never loads by itself.",

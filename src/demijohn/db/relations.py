@@ -27,7 +27,7 @@ class Link:
     """
 
     def __init__(self, kind: Kind, field: Field, lazy: str, back: str | None, **options: Any) -> None:
-        self.kind = kind
+        self.kind: Kind = kind
         self.field = field
         self.lazy = lazy
         self.back = back

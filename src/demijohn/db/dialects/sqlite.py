@@ -97,11 +97,11 @@ class SQLiteStreamingCursor(SQLiteCursor):
         store = connection.store
         self._reader = reader = await_(store.take_reader())
         try:
-            self._cursor = await_(store.with_reader(reader, reader.raw.execute, operation, parameters))
+            cursor = self._cursor = await_(store.with_reader(reader, reader.raw.execute, operation, parameters))
         except BaseException:
             self._drop()
             raise
-        self.description = self._cursor.description
+        self.description = cursor.description
         self.rowcount = -1
 
     def _more(self, size: int) -> list[Any]:
