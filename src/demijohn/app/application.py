@@ -13,7 +13,7 @@ from demijohn.app.builder import Builder
 from demijohn.app.checks import CheckMessage
 from demijohn.app.context import Unit
 from demijohn.app.dispatch import Runner
-from demijohn.app.scaffold import Scaffold, folder, root_of
+from demijohn.app.scaffold import folder, root_of
 from demijohn.app.scripts import AppContext
 from demijohn.app.settings import Settings
 from demijohn.app.sockets import say_good_bye, serve_websocket
@@ -264,16 +264,16 @@ class App(Wiring):
         Any: functions, or Click commands.
         """
         found = list(self.commands)
-        waiting: list[Scaffold] = [self]
-        while waiting:
-            scaffold = waiting.pop()
+        for scaffold in self.scaffolds():
             found += scaffold.own_commands
-            waiting += [included[0] for included in scaffold.included]
         return found
 
     def run_checks(self, *, deploy: bool = False) -> list[CheckMessage]:
         """Run every check and return what they found, the worst first."""
-        return list(self.checks.run(self, deploy=deploy))
+        if any(scaffold.template_folder is not None for scaffold in self.scaffolds()):
+            self.need("templating")
+        found = list(self.checks.run(self, deploy=deploy))
+        return sorted(found, key=lambda message: message.rank, reverse=True)
 
 
 def _not_built(request: Request, send: Any) -> Coroutine[Any, Any, None]:

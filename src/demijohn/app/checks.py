@@ -24,7 +24,12 @@ class CheckMessage(Struct, frozen=True, kw_only=True):
 
     def is_at_least(self, level: Level) -> bool:
         """Return whether this finding is as bad as `level` or worse."""
-        return LEVELS.index(self.level) >= LEVELS.index(level)
+        return self.rank >= LEVELS.index(level)
+
+    @property
+    def rank(self) -> int:
+        """How bad it is, as a number that grows with it."""
+        return LEVELS.index(self.level)
 
     def __str__(self) -> str:
         place = f"{self.place}: " if self.place else ""

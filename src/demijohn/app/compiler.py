@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol, get_origin
 
 from demijohn._lib.sentinels import MISSING
 from demijohn.app.binding import CONVERTED
+from demijohn.app.formats import Formats
 from demijohn.app.parameters import Body, File
 from demijohn.app.plans import Plan, Slot
 from demijohn.app.reading import (
@@ -29,6 +30,8 @@ __all__ = ["Compiled", "Container", "compile_call"]
 
 class Container(Protocol):
     """What compiled code wants of the services."""
+
+    formats: Formats
 
     def scope_of(self, unit: Any, /) -> Any:
         """Return the scope of a request or unit, opened at first use (Any: either; a `ServiceScope`)."""
@@ -174,7 +177,7 @@ class _Compiler:
         self.awaits = True
         if len(slots) > 1 or (isinstance(slots[0].parameter.marker, Body) and slots[0].parameter.marker.embed):
             parts = [(slot.name, slot.wire, slot.tp, default_of(slot.default, slot.parameter.type)) for slot in slots]
-            reader = BodyReader(together(parts))
+            reader = BodyReader(together(parts), formats=self.container.formats)
             self._body(reader, "whole", form=any(_takes_form(slot) for slot in slots))
             self.second.append("if whole is not None:")
             for slot in slots:
@@ -193,7 +196,7 @@ class _Compiler:
         if isinstance(marker, Body):
             allowed = allowed_fields(slot.parameter.type, marker.include, marker.exclude)
         default = default_of(slot.default, slot.parameter.type)
-        reader = BodyReader(slot.tp, default=default, allowed=allowed)
+        reader = BodyReader(slot.tp, default=default, allowed=allowed, formats=self.container.formats)
         reader.is_text = stripped(slot.parameter.type) is str
         self._body(reader, variable, form=_takes_form(slot))
 

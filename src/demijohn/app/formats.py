@@ -11,16 +11,17 @@ from demijohn._lib.later import html
 from demijohn._lib.text import did_you_mean, listing
 from demijohn.app.encoding import Encoder, from_tuple
 from demijohn.app.page import Page
-from demijohn.errors import ConfigurationError, NotAcceptable, UnsupportedMediaType
+from demijohn.errors import ConfigurationError, NotAcceptable
 from demijohn.http import Request, Response
-from demijohn.schema import convert, json_decoder, msgpack_decoder, to_json, to_msgpack, to_yaml, yaml_decoder
+from demijohn.schema import converter, json_decoder, msgpack_decoder, to_json, to_msgpack, to_yaml, yaml_decoder
 
 __all__ = ["Answers", "Format", "Formats", "Offer", "is_partial"]
 
 Encode: TypeAlias = Callable[[Any], bytes]
 """Writes a value (Any: whatever a handler returned)."""
-MakeDecoder: TypeAlias = Callable[[Any], Callable[[bytes], Any]]
-"""Makes what reads a body into a type (Any: annotations are of many types)."""
+Decode: TypeAlias = Callable[[bytes], Any]
+"""Reads a body (Any: plain data, or a value of the type that was asked for)."""
+Place: TypeAlias = tuple[str | int, ...]
 
 
 class Format:
@@ -30,7 +31,8 @@ class Format:
         name: The name that routes list, and the suffix and the word in the query.
         media_types: What `Accept` and `Content-Type` call it; the first is sent.
         encode: Writes a value; without it the format is only read.
-        make_decoder: Makes what reads a body into a type; without it the format is only written.
+        decode: Reads a body into plain data; without it the format is only written.
+        is_text: Whether `decode` gives text where a number or date is meant, as XML and CSV do.
         suffix: The suffix of paths, where it is not the name.
 
     Example:
@@ -39,7 +41,7 @@ class Format:
         'text/plain; charset=utf-8'
     """
 
-    __slots__ = ("content_type", "encode", "make_decoder", "media_types", "name", "suffix")
+    __slots__ = ("_make_decoder", "content_type", "decode", "encode", "is_text", "media_types", "name", "suffix")
 
     def __init__(
         self,
@@ -47,32 +49,57 @@ class Format:
         media_types: Sequence[str],
         *,
         encode: Encode | None = None,
-        make_decoder: MakeDecoder | None = None,
+        decode: Decode | None = None,
+        is_text: bool = False,
         suffix: str | None = None,
     ) -> None:
         self.name = name
         self.media_types = tuple(kind.lower() for kind in media_types)
         self.encode = encode
-        self.make_decoder = make_decoder
+        self.decode = decode
+        self.is_text = is_text
         self.suffix = suffix or name
+        self._make_decoder: Callable[..., Decode] | None = None
         first = self.media_types[0]
-        is_text = first.startswith("text/") or first in ("application/xml", "application/yaml")
-        self.content_type = f"{first}; charset=utf-8" if is_text else first
+        has_charset = first.startswith("text/") or first in ("application/xml", "application/yaml")
+        self.content_type = f"{first}; charset=utf-8" if has_charset else first
 
     def __repr__(self) -> str:
         return f"Format({self.name!r}, {list(self.media_types)!r})"
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether bodies may be sent in it."""
+        if self.name == "yaml" and not _has_yaml():
+            return False
+        return self.decode is not None or self._make_decoder is not None
 
-def _decode_json(tp: Any) -> Callable[[bytes], Any]:
-    return json_decoder(tp, place=("body",))
+    def decoder(self, tp: Any, *, place: Place = ("body",)) -> Decode:
+        """Return what reads a body into a type (Any: annotations are of many types).
+
+        What it returns raises `MalformedBody` and `ValidationFailed`.
+        """
+        if self._make_decoder is not None:
+            return self._make_decoder(tp, place=place)
+        decode = self.decode
+        if decode is None:
+            raise TypeError(f"The format {self.name!r} cannot be read.")
+        read = converter(tp, text=self.is_text, place=place)
+        return lambda data: read(decode(data))
+
+    @classmethod
+    def _known(
+        cls, name: str, media_types: Sequence[str], encode: Encode, make_decoder: Callable[..., Decode]
+    ) -> "Format":
+        made = cls(name, media_types, encode=encode)
+        made._make_decoder = make_decoder
+        return made
 
 
-def _decode_msgpack(tp: Any) -> Callable[[bytes], Any]:
-    return msgpack_decoder(tp, place=("body",))
+def _has_yaml() -> bool:
+    from importlib.util import find_spec
 
-
-def _decode_yaml(tp: Any) -> Callable[[bytes], Any]:
-    return yaml_decoder(tp, place=("body",))
+    return find_spec("yaml") is not None
 
 
 # What few apps use is imported when it is first asked for.
@@ -84,22 +111,22 @@ def _to_xml(value: Any) -> bytes:
     return to_xml(value)
 
 
+def _from_xml(data: bytes) -> Any:
+    from demijohn.app.xml import from_xml
+
+    return from_xml(data)
+
+
 def _to_csv(value: Any) -> bytes:
     from demijohn.app.tables import to_csv
 
     return to_csv(value)
 
 
-def _decode_xml(tp: Any) -> Callable[[bytes], Any]:
-    from demijohn.app.xml import from_xml
-
-    return lambda data: convert(from_xml(data), tp, text=True, place=("body",))
-
-
-def _decode_csv(tp: Any) -> Callable[[bytes], Any]:
+def _from_csv(data: bytes) -> Any:
     from demijohn.app.tables import from_csv
 
-    return lambda data: convert(from_csv(data), tp, text=True, place=("body",))
+    return from_csv(data)
 
 
 def _to_html(value: Any) -> bytes:
@@ -120,20 +147,15 @@ class Formats:
         self._formats: dict[str, Format] = {}
         for known in (
             HTML,
-            Format("json", ["application/json"], encode=to_json, make_decoder=_decode_json),
-            Format("xml", ["application/xml", "text/xml"], encode=_to_xml, make_decoder=_decode_xml),
-            Format("csv", ["text/csv"], encode=_to_csv, make_decoder=_decode_csv),
-            Format(
-                "yaml",
-                ["application/yaml", "application/x-yaml", "text/yaml"],
-                encode=to_yaml,
-                make_decoder=_decode_yaml,
-            ),
-            Format(
+            Format._known("json", ["application/json"], to_json, json_decoder),
+            Format("xml", ["application/xml", "text/xml"], encode=_to_xml, decode=_from_xml, is_text=True),
+            Format("csv", ["text/csv"], encode=_to_csv, decode=_from_csv, is_text=True),
+            Format._known("yaml", ["application/yaml", "application/x-yaml", "text/yaml"], to_yaml, yaml_decoder),
+            Format._known(
                 "msgpack",
                 ["application/msgpack", "application/vnd.msgpack", "application/x-msgpack"],
-                encode=to_msgpack,
-                make_decoder=_decode_msgpack,
+                to_msgpack,
+                msgpack_decoder,
             ),
         ):
             self._formats[known.name] = known
@@ -183,42 +205,18 @@ class Formats:
                 )
         return Offer(formats)
 
-    def readable(self, names: Iterable[str] | None = None) -> list[Format]:
-        """Return the formats that a body may have, of these names or of all."""
-        formats = self._formats.values() if names is None else [self.get(name) for name in names]
-        return [known for known in formats if known.make_decoder is not None]
+    def readable(self) -> list[Format]:
+        """Return the formats that a body may have."""
+        return [known for known in self._formats.values() if known.is_readable]
 
-    def body_reader(self, tp: Any, *, names: Iterable[str] | None = None) -> Callable[[Request, bytes], Any]:
-        """Return what reads a body into a type, by `Content-Type` (Any: of that type).
-
-        JSON where none is said.
-
-        The reader raises `UnsupportedMediaType` with the types that are read, `MalformedBody` and `ValidationFailed`.
-        """
-        formats = self.readable(names)
-        makers = {kind: known.make_decoder for known in formats for kind in known.media_types}
-        decoders: dict[str, Callable[[bytes], Any]] = {}
-        default = formats[0].media_types[0] if formats else ""
-        accepted = ", ".join(known.media_types[0] for known in formats)
-
-        def read(request: Request, body: bytes) -> Any:
-            media = request.content_type
-            kind = media.essence if media is not None else default
-            if kind not in makers and kind.endswith("+json"):
-                kind = "application/json"
-            decode = decoders.get(kind)
-            if decode is None:
-                make = makers.get(kind)
-                if make is None or (media is None and request.headers.get("content-type")):
-                    raise UnsupportedMediaType(
-                        f"The body is {kind}; read here are {accepted}.",
-                        headers=[("accept", accepted)],
-                        extensions={"accepted": accepted.split(", ")},
-                    )
-                decode = decoders[kind] = make(tp)
-            return decode(body)
-
-        return read
+    def find_reader(self, media_type: str) -> Format | None:
+        """Return the format that reads bodies of a media type, or None."""
+        kind = media_type.lower()
+        if kind == "text/json" or kind.endswith("+json"):
+            kind = "application/json"
+        elif kind.endswith("+xml"):
+            kind = "application/xml"
+        return next((known for known in self.readable() if kind in known.media_types), None)
 
 
 class Offer:

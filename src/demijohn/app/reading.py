@@ -6,6 +6,7 @@ from typing import Any, TypeAlias, get_args, get_origin
 import msgspec
 
 from demijohn._lib.sentinels import MISSING
+from demijohn.app.formats import Format, Formats
 from demijohn.app.signatures import optional, stripped
 from demijohn.errors import FieldError, UnsupportedMediaType, ValidationFailed
 from demijohn.http import FormData, Headers, Request, UploadFile
@@ -13,10 +14,7 @@ from demijohn.schema import (
     converter,
     field_error,
     fields_of,
-    json_decoder,
-    msgpack_decoder,
     shape_of,
-    yaml_decoder,
 )
 from demijohn.schema.shapes import ScalarShape
 
@@ -139,17 +137,24 @@ class BodyReader:
     `known` maps the bytes of a `Content-Type` line to the decoder; `choose` fills it in.
     """
 
-    __slots__ = ("allowed", "default", "is_text", "known", "place", "tp")
+    __slots__ = ("allowed", "default", "formats", "is_text", "known", "place", "tp")
 
     def __init__(
-        self, tp: Any, *, default: Any = MISSING, allowed: frozenset[str] | None = None, place: str = "body"
+        self,
+        tp: Any,
+        *,
+        default: Any = MISSING,
+        allowed: frozenset[str] | None = None,
+        place: str = "body",
+        formats: Formats | None = None,
     ) -> None:
         self.tp = tp
+        self.formats = Formats() if formats is None else formats
         self.place = (place,)
         self.default = default
         self.allowed = allowed
         self.is_text = False
-        read = self._decoder(json_decoder)
+        read = self._decoder(self.formats.get("json"))
         self.known: dict[bytes | None, Callable[[bytes], Any]] = {None: read, b"application/json": read}
 
     def choose(self, kind: bytes) -> Callable[[bytes], Any]:
@@ -158,20 +163,14 @@ class BodyReader:
         Raises:
             UnsupportedMediaType: Nothing reads it here.
         """
-        essence = kind.partition(b";")[0].strip().lower()
-        if essence in (b"application/json", b"text/json") or essence.endswith(b"+json"):
-            read = self.known[None]
-        elif essence in (b"application/msgpack", b"application/x-msgpack", b"application/vnd.msgpack"):
-            read = self._decoder(msgpack_decoder)
-        elif essence in (b"application/yaml", b"application/x-yaml", b"text/yaml") and _has_yaml():
-            read = self._decoder(yaml_decoder)
-        elif essence == b"text/plain" and self.is_text:
-            read = self._read_plain
+        essence = kind.partition(b";")[0].strip().lower().decode("latin-1")
+        if essence == "text/plain" and self.is_text:
+            read: Callable[[bytes], Any] = self._read_plain
         else:
-            raise UnsupportedMediaType(
-                "The body has to be JSON: send it with `Content-Type: application/json`.",
-                headers=[("accept-post", "application/json, application/msgpack")],
-            )
+            found = self.formats.find_reader(essence)
+            if found is None:
+                raise self._refusal(essence)
+            read = self.known[None] if found.name == "json" else self._decoder(found)
         if len(self.known) < 32:
             self.known[kind] = read
         return read
@@ -201,10 +200,20 @@ class BodyReader:
         except ValidationFailed as failed:
             return None, join(errors, failed)
 
-    def _decoder(self, make: Callable[..., Callable[[bytes], Any]]) -> Callable[[bytes], Any]:
+    def _decoder(self, known: Format) -> Callable[[bytes], Any]:
         if self.allowed is None:
-            return make(self.tp, place=self.place)
-        return _Limited(self.tp, self.allowed, make(Any, place=self.place), self.place)
+            return known.decoder(self.tp, place=self.place)
+        parse = known.decoder(Any, place=self.place)
+        return _Limited(self.tp, self.allowed, parse, self.place, text=known.is_text)
+
+    def _refusal(self, essence: str) -> UnsupportedMediaType:
+        readable = self.formats.readable()
+        kinds = [known.media_types[0] for known in readable]
+        return UnsupportedMediaType(
+            f"The body is {essence[:80] or 'of no named type'}; read here are {', '.join(kinds)}.",
+            headers=[("accept", ", ".join(kinds)), ("accept-post", ", ".join(kinds))],
+            extensions={"accepted": kinds},
+        )
 
     def _read_plain(self, body: bytes) -> str:
         try:
@@ -216,11 +225,19 @@ class BodyReader:
 class _Limited:
     """Reads a class of which a client may set some fields only."""
 
-    def __init__(self, tp: Any, allowed: frozenset[str], parse: Callable[[bytes], Any], place: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        tp: Any,
+        allowed: frozenset[str],
+        parse: Callable[[bytes], Any],
+        place: tuple[str, ...],
+        *,
+        text: bool = False,
+    ) -> None:
         self.parse = parse
         self.allowed = allowed
         self.place = place
-        self.read = converter(tp, place=place)
+        self.read = converter(tp, text=text, place=place)
 
     def __call__(self, body: bytes) -> Any:
         raw = self.parse(body)
@@ -274,12 +291,6 @@ def together(parts: list[tuple[str, str, Any, Any]]) -> type[msgspec.Struct]:
     return msgspec.defstruct(
         "Body", fields, kw_only=True, rename={name: wire for name, wire, _, _ in parts if wire != name} or None
     )
-
-
-def _has_yaml() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("yaml") is not None
 
 
 def _is_blank(raw: Any) -> bool:

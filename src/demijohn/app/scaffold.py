@@ -1,7 +1,7 @@
 """What an app and a blueprint share: routes, hooks, error handlers, commands, nested blueprints, mounts."""
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack, overload
 
@@ -155,6 +155,12 @@ class Scaffold:
         self.records.append(
             Record(pattern, methods, endpoint, options=options, place=place or caller(), namespace=namespace)
         )
+
+    def scaffolds(self) -> "Iterator[Scaffold]":
+        """Yield this one and every blueprint below it."""
+        yield self
+        for blueprint, *_ in self.included:
+            yield from blueprint.scaffolds()
 
     def add_routes(self, entries: Iterable[PathEntry | PathGroup], *, prefix: str = "") -> None:
         """Add a list of `path(...)` and `include(...)` entries, as kept in a `urls.py`."""

@@ -13,6 +13,7 @@ from demijohn._lib.text import listing
 from demijohn.app.binders import Binders
 from demijohn.app.binding import plan
 from demijohn.app.compiler import compile_call
+from demijohn.app.formats import Formats
 from demijohn.app.parameters import Input
 from demijohn.app.plans import Plan
 from demijohn.app.providers import (
@@ -42,6 +43,7 @@ class Services:
 
     def __init__(self, binders: Binders | None = None) -> None:
         self.binders = Binders() if binders is None else binders
+        self.formats = Formats()
         self.need: Callable[[str], object] | None = None
         self._providers: dict[Any, Provider] = {}
         self._app_scope = ServiceScope(self, None, kind="app")

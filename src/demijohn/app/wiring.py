@@ -1,5 +1,6 @@
 """What an app is made of: its registries, and how batteries get into them."""
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,6 @@ from demijohn.app.binders import Binders
 from demijohn.app.checks import Checks
 from demijohn.app.defaults import BATTERIES, default_battery
 from demijohn.app.encoding import Encoder
-from demijohn.app.formats import Formats
 from demijohn.app.lifespan import Lifespan
 from demijohn.app.protection import Protection, deploy_checks, keys_of
 from demijohn.app.registries import BeforeSend, Commands, Driver, Named, TemplateRegistry
@@ -45,7 +45,7 @@ class Wiring(Scaffold):
         self.binders = Binders()
         self.services = Services(self.binders)
         self.services.need = self.need
-        self.formats = Formats()
+        self.formats = self.services.formats
         self.lifespan = Lifespan()
         self.checks = Checks()
         self.checks.add(deploy_checks, deploy=True)
@@ -263,6 +263,12 @@ class Wiring(Scaffold):
         if self._keys is None:
             self._keys = keys_of(self)
         return self._keys
+
+    def use_test_keys(self) -> None:
+        """Make a secret up, where none is configured: tests need sessions and forms, and no secret of anybody's."""
+        settings = self.settings
+        if self._keys is None and not settings.secret_key:
+            self._keys = KeyRing(secrets.token_urlsafe(48))
 
     @property
     def csrf(self) -> CSRFGuard | None:

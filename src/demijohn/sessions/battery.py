@@ -1,5 +1,6 @@
 """`Sessions`: the battery that gives every visitor a session."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -10,6 +11,7 @@ from demijohn.sessions.carriage import Carriage, CookieOptions
 from demijohn.sessions.data import SessionData
 from demijohn.sessions.session import Session
 from demijohn.sessions.stores import SessionStore
+from demijohn.sessions.transaction import SessionTransaction
 
 if TYPE_CHECKING:
     from demijohn.app import App, Binder, HandlerParameter
@@ -81,6 +83,7 @@ class Sessions:
         app.provide(Session, self._begin if self.store is None else self._begin_stored)
         app.current_names.add("session", _current_session)
         app.binders.add(SessionData, _bind_typed)
+        app.test_helpers.add("session_transaction", self._transaction)
         if self.store is not None and not getattr(self.store, "is_immediate", False):
             app.before_request(self._load_early)
 
@@ -89,6 +92,13 @@ class Sessions:
 
     async def _begin_stored(self, request: Connection) -> Session:
         return await self._ready(request).begin_stored(request)
+
+    def _transaction(self, test: Any) -> Callable[[], SessionTransaction]:
+        """Let a test look into its visitor's session and change it (Any: the harness of the test)."""
+        carriage = self._carriage
+        if carriage is None:
+            raise TypeError("The battery is installed before a test asks for a session.")
+        return lambda: SessionTransaction(carriage, test)
 
     async def _load_early(self, request: Request) -> None:
         """Load what a store has to be awaited for, so that templates and `current.session` find it ready."""

@@ -16,7 +16,7 @@ from demijohn.templating.environment import Environment
 from demijohn.templating.failures import TemplateError, raise_explained
 
 if TYPE_CHECKING:
-    from demijohn.app import App, Scaffold
+    from demijohn.app import App
 
 __all__ = ["check_templates"]
 
@@ -166,7 +166,7 @@ class _Checker:
         }
         for known, line in sorted(lacking.items()):
             yield CheckMessage(
-                level="error",
+                level="warning",  # a name may be given in a way that nobody can read off the source
                 id="DJN-704",
                 text=f"{name!r} needs {known!r} (line {line}), which is not passed."
                 f"{did_you_mean(known, rendering.names | self.given)}",
@@ -235,33 +235,26 @@ class _Checker:
     def _names_given(self) -> frozenset[str] | None:
         """Return the names that every page has, or None where a context processor does not tell."""
         names = set(self.environment.globals) | _GIVEN
-        for processor in (*self.app.templates.context_processors, *_processors(self.app)):
+        for processor in (*self.app.templates.context_processors, *self._processors()):
             found = _names_returned(processor)
             if found is None:
                 return None
             names |= found
         return frozenset(names)
 
+    def _processors(self) -> Iterable[Callable[..., Any]]:
+        for scaffold in self.app.scaffolds():
+            yield from scaffold.context_processors
+
     def _renderings(self) -> Iterator[_Rendering]:
         modules: dict[str, Any] = {}
-        for scaffold in _scaffolds(self.app):
+        for scaffold in self.app.scaffolds():
             for record in scaffold.records:
                 module = inspect.getmodule(inspect.unwrap(record.endpoint))
                 if module is not None and getattr(module, "__file__", None):
                     modules[module.__name__] = module
         for module in modules.values():
             yield from _renderings_in(module)
-
-
-def _scaffolds(scaffold: "Scaffold") -> Iterator["Scaffold"]:
-    yield scaffold
-    for blueprint, *_ in scaffold.included:
-        yield from _scaffolds(blueprint)
-
-
-def _processors(scaffold: "Scaffold") -> Iterable[Callable[..., Any]]:
-    for found in _scaffolds(scaffold):
-        yield from found.context_processors
 
 
 def _renderings_in(module: Any) -> Iterator[_Rendering]:

@@ -63,6 +63,8 @@ class Harness:
         self.app = app
         self.base_url = base_url or base_url_of(app)
         self.jar = CookieJar()
+        if hasattr(app, "use_test_keys"):
+            app.use_test_keys()
         self._runs = runs
 
     @property

@@ -256,6 +256,12 @@ def login(test_helper: Callable[[str], Any]) -> Any:
 
 
 @pytest.fixture
+def session_transaction(test_helper: Callable[[str], Any]) -> Any:
+    """Opens the session of the visitor of this test, to look into and to change (Any: what the battery offers)."""
+    return test_helper("session_transaction")
+
+
+@pytest.fixture
 def mailbox(test_helper: Callable[[str], Any]) -> Any:
     """The mail that the app has sent in this test (Any: what the battery offers)."""
     return test_helper("mailbox")
