@@ -1,6 +1,5 @@
 """What an app is made of: its registries, and how batteries get into them."""
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any, Literal, TypeVar
 
 from demijohn._lib.concurrency import Pool
 from demijohn._lib.keys import KeyRing
+from demijohn._lib.later import secrets
 from demijohn._lib.sentinels import MISSING
 from demijohn._lib.source import caller
 from demijohn.app.assets import Assets, Fallback, find_assets
