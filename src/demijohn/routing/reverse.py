@@ -186,7 +186,7 @@ class URLBuilder:
                 raise URLBuildError(
                     f"{_call(wanted)} asks for a full URL, and no host is known here.",
                     why="The host of a URL comes from the request, and there is none.",
-                    fix="Pass _host='www.example.com', or set the app's BASE_URL.",
+                    fix="Pass _host='www.example.com'.",
                     code="DJN-115",
                 )
             return f"{options.scheme or 'https'}://{current}"
