@@ -537,3 +537,31 @@ async def test_the_observatory_is_pleased() -> None:
     )
     total, results = score(scan)
     assert total == 130, results
+
+
+async def test_batteries_find_the_parts_when_they_are_installed() -> None:
+    """A battery may bind tokens to whom it knows, and keep signed values, before the app is built."""
+
+    class People:
+        name = "people"
+        requires = ()
+
+        def install(self, app: App) -> None:
+            assert app.csrf is not None
+            app.csrf.bind = lambda request: request.cookies.get("person", "")
+            self.key = app.keys.key("people")
+
+    app = plain()
+    people = app.use(People())
+    assert len(people.key) == 32
+
+    @app.get("/token")
+    async def token(request: Request) -> str:
+        return csrf_token(request)
+
+    page = await call(app, "GET", "/token", headers={"cookie": "person=ann"})
+    cookie = page.headers["set-cookie"].partition(";")[0]
+    for person, status in (("ann", 200), ("bob", 403)):
+        headers = {"cookie": f"{cookie}; person={person}", "x-csrf-token": page.body.decode()}
+        assert (await call(app, "POST", "/", headers=headers)).status == status
+    assert len([guard for guard in app.guards if guard.name == "csrf"]) == 1

@@ -32,7 +32,8 @@ Lines = list[tuple[bytes, bytes]]
 class Protection:
     """What `Security` and the settings come to for one app.
 
-    Made when the app is built; batteries find the parts as `app.csrf`, `app.security_headers`, `app.proxies`.
+    Made when the app is built, or when a battery first asks for a part: `app.csrf`, `app.security_headers`,
+    `app.proxies`.
     """
 
     __slots__ = ("csrf", "guards", "headers", "hosts", "lines", "mounted_lines", "proxies", "redirect")

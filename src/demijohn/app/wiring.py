@@ -273,17 +273,17 @@ class Wiring(Scaffold):
     @property
     def csrf(self) -> CSRFGuard | None:
         """The guard against forged requests, or `None` where it is off."""
-        return None if self._protection is None else self._protection.csrf
+        return self.protect().csrf
 
     @property
     def security_headers(self) -> SecurityHeaders:
         """The security headers of every response."""
-        return self.security.headers if self._protection is None else self._protection.headers
+        return self.protect().headers
 
     @property
     def proxies(self) -> TrustedProxies | None:
         """The proxies whose word is taken for scheme, host and client."""
-        return None if self._protection is None else self._protection.proxies
+        return self.protect().proxies
 
     def protect(self) -> Protection:
         """Put the safe defaults into the registries, once."""
