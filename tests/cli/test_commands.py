@@ -236,6 +236,6 @@ app.checks.add(broken, deploy=True)
         timeout=30,
         check=False,
     )
-    assert result.returncode == 1
+    assert result.returncode == 3
     assert "No insurance." in result.stderr
     assert "DJN-610" in result.stderr

@@ -91,8 +91,7 @@ def serve_command(
     """
     given = context.params
     os.environ.setdefault("DEMIJOHN_ENV", "production")
-    load = _loader(target)
-    _check(load, ignore=given["ignore_checks"])
+    load = _checked(_loader(target), ignore=given["ignore_checks"])
     tls = TLS(certificate=given["certificate"], key=given["key"]) if given["certificate"] else None
     config = ServerConfig(
         bind=_bind(host, port, bind),
@@ -110,17 +109,25 @@ def serve_command(
     sys.exit(serve(load, config))
 
 
-def _check(load: Callable[[], App], *, ignore: bool) -> None:
-    """Refuse to start where a check of the deployment fails."""
-    app = load()
-    app.freeze()
-    failed = [message for message in app.run_checks(deploy=True) if message.is_at_least("error")]
-    for message in failed:
-        click.secho(str(message), fg="red", err=True)
-    if failed and not ignore:
-        raise DemijohnError(
-            f"{len(failed)} checks of the deployment fail.",
-            why="Serving like this would be unsafe or would not work.",
-            fix="Mend them, or start with --ignore-checks.",
-            code="DJN-610",
-        )
+def _checked(load: Callable[[], App], *, ignore: bool) -> Callable[[], App]:
+    """Return a loader that refuses an app that fails a check of the deployment.
+
+    Each worker loads and checks by itself: a supervisor that had imported the app could never load it anew.
+    """
+
+    def load_checked() -> App:
+        app = load()
+        app.freeze()
+        failed = [message for message in app.run_checks(deploy=True) if message.is_at_least("error")]
+        for message in failed:
+            click.secho(str(message), fg="red", err=True)
+        if failed and not ignore:
+            raise DemijohnError(
+                f"{len(failed)} checks of the deployment fail.",
+                why="Serving like this would be unsafe or would not work.",
+                fix="Mend them, or start with --ignore-checks.",
+                code="DJN-610",
+            )
+        return app
+
+    return load_checked

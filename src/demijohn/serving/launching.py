@@ -11,7 +11,6 @@ import msgspec
 
 from demijohn.errors import ConfigurationError
 from demijohn.serving.config import ServerConfig, Timeouts
-from demijohn.serving.supervisor import Supervisor
 from demijohn.serving.worker import run_server
 
 __all__ = ["run_development", "serve"]
@@ -40,6 +39,8 @@ def serve(target: Any, config: ServerConfig | None = None) -> int:
     config = ServerConfig() if config is None else config
     log_to_stderr()
     if config.is_supervised:
+        from demijohn.serving.supervisor import Supervisor
+
         return Supervisor(target, config).run()
     return run_server(target, config)
 

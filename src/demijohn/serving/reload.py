@@ -20,6 +20,7 @@ from demijohn.serving.broken import BrokenApp, describe_error
 from demijohn.serving.config import ServerConfig
 from demijohn.serving.sockets import describe, open_sockets, remove_unix_sockets
 from demijohn.serving.watching import watch_files
+from demijohn.serving.websockets import load_websockets
 from demijohn.serving.worker import MODULES, READY, Worker, load
 
 __all__ = ["DevelopmentServer"]
@@ -139,7 +140,6 @@ class DevelopmentServer:
 
     def _start(self) -> None:
         """Fork a serving process."""
-        _preload()
         channel, told = os.pipe()
         alive, held = os.pipe()
         sys.stdout.flush()
@@ -202,6 +202,8 @@ class DevelopmentServer:
                     logger.info("Reloaded in %.0f ms", (time.monotonic() - self._asked_at) * 1000)
                     self._asked_at = 0.0
                 self._news = self._news[1:]
+                # Here, where it lasts; and only now, so that the first answer need not wait for it.
+                load_websockets()
                 continue
             names, newline, rest = self._news[1:].partition(b"\n")
             if not newline:
@@ -302,15 +304,6 @@ class DevelopmentServer:
         if newline:
             names = [os.path.relpath(os.fsdecode(line)) for line in dict.fromkeys(lines.split(b"\n")) if line]
             self._restart(", ".join(names[:3]) + (" and more" if len(names) > 3 else ""))
-
-
-def _preload() -> None:
-    """Load what every serving process needs, before it is forked."""
-    import httptools  # noqa: F401
-
-    from demijohn.serving.websockets import load_websockets
-
-    load_websockets()
 
 
 def _end(pid: int, number: int) -> None:

@@ -13,7 +13,7 @@ from demijohn.serving.config import TLS, ServerConfig
 from demijohn.serving.connection import Connection
 from demijohn.serving.hub import Hub
 from demijohn.serving.sockets import describe, open_sockets, remove_unix_sockets
-from demijohn.serving.websockets import install_http2, install_upgrade, load_websockets
+from demijohn.serving.websockets import install_http2, install_upgrade
 
 __all__ = ["Server"]
 
@@ -83,7 +83,6 @@ class Server:
                 install_upgrade(hub)
                 if config.http2:
                     install_http2(hub)
-                load_websockets()
             hub.start()
             for sock in self.sockets:
                 self._servers.append(await _listen(loop, sock, hub, context, config))

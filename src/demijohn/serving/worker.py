@@ -16,6 +16,7 @@ from demijohn._lib.watchdog import Watchdog
 from demijohn.serving.broken import describe_error
 from demijohn.serving.config import ServerConfig
 from demijohn.serving.server import Server
+from demijohn.serving.websockets import load_websockets
 
 __all__ = [
     "BROKEN",
@@ -136,6 +137,8 @@ class Worker:
         gc.collect()
         gc.freeze()
         self._tell(READY)
+        # Off the loop, and off the way to the first answer.
+        threading.Thread(target=load_websockets, name="demijohn-loading").start()
         if show_error is not None:
             self._tell(MODULES + ",".join(sorted(sys.modules)).encode("utf-8", "replace") + b"\n")
         beating = loop.create_task(self._beat())
