@@ -20,6 +20,8 @@ from demijohn.app import (
     after_this_request,
     current,
     flash,
+    run_in_process,
+    run_in_thread,
     url_for,
     wait,
 )
@@ -75,6 +77,8 @@ __all__ = [
     "html",
     "path",
     "redirect",
+    "run_in_process",
+    "run_in_thread",
     "url_for",
     "wait",
 ]

@@ -1,18 +1,18 @@
 """Threads for code that blocks: a bounded pool with its own queue, and the servant.
 
 A *servant* is the task on the event loop that runs a function in a worker thread and meanwhile answers that thread's
-`wait`:
-whatever the thread waits for is awaited by the servant itself, in its own task and context. So a timeout around the
-servant, its
-cancellation and everything that belongs to its task (a unit of work) hold for the thread as well.
+`wait`: whatever the thread waits for is awaited by the servant itself, in its own task and context. So a timeout around
+the servant, its cancellation and everything that belongs to its task (a unit of work) hold for the thread as well.
 """
 
+import logging
 import os
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context, ContextVar, copy_context
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any, Generic, TypeVar, cast
 
 from demijohn._lib.later import asyncio
@@ -22,6 +22,9 @@ __all__ = ["Pool", "PoolFull", "Servant", "find_servant", "run_in_thread", "wait
 T = TypeVar("T")
 _UNSET: Any = object()
 _IDLE_SECONDS = 30.0
+_LONG_WAIT = 1.0
+
+logger = logging.getLogger("demijohn.threads")
 
 
 class PoolFull(Exception):
@@ -47,6 +50,8 @@ class Pool:
         self.size = size or min(32, 4 * (os.cpu_count() or 1))
         self.most_waiting = 2 * self.size if most_waiting is None else most_waiting
         self.running = 0
+        self._held: dict[int, tuple[str, float]] = {}
+        self._told_at = 0.0
         self._threads: set[threading.Thread] = set()
         self._idle = 0
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -56,6 +61,26 @@ class Pool:
     def waiting(self) -> int:
         """Return how many calls wait for a thread now."""
         return self._queue.qsize()
+
+    def holders(self) -> list[str]:
+        """Return what the busy threads do and for how long, the longest first."""
+        now = monotonic()
+        held = sorted(self._held.values(), key=lambda item: item[1])
+        return [f"{label or 'a call'} for {now - since:.1f} s" for label, since in held]
+
+    def tell_wait(self, label: str, waited: float) -> None:
+        """Log that a call had to wait long for a thread, and who holds them; at most once in ten seconds."""
+        now = monotonic()
+        if now - self._told_at >= 10:
+            self._told_at = now
+            logger.warning(
+                "%s waited %.1f s for one of the %d threads of %s. They are held by: %s",
+                label or "A call",
+                waited,
+                self.size,
+                self.name,
+                "; ".join(self.holders()[:5]) or "calls that have ended meanwhile",
+            )
 
     def submit(self, call: Callable[[], None]) -> None:
         """Queue `call`, which must not raise, for the next free thread.
@@ -169,15 +194,21 @@ class Servant(Generic[T]):
         "_context",
         "_error",
         "_function",
+        "_label",
+        "_pool",
         "_reply",
         "_result",
+        "_submitted",
         "_wanted",
         "_wish",
         "cancelled",
         "thread",
     )
 
-    def __init__(self, function: Callable[[], T] | None, loop: "asyncio.AbstractEventLoop") -> None:
+    def __init__(self, function: Callable[[], T] | None, loop: "asyncio.AbstractEventLoop", *, label: str = "") -> None:
+        self._label = label
+        self._pool: Pool | None = None
+        self._submitted = 0.0
         self._function = function
         self._box = _mailbox(loop)
         self._context = copy_context()
@@ -191,6 +222,8 @@ class Servant(Generic[T]):
 
     async def serve(self, pool: Pool) -> T:
         """Run the function in `pool` and await what it waits for, until it returns."""
+        self._pool = pool
+        self._submitted = monotonic()
         pool.submit(self._run)
         return await self.attend()
 
@@ -264,12 +297,20 @@ class Servant(Generic[T]):
     def _run(self) -> None:
         function, self._function = self._function, None
         context = self._context
+        pool, me = self._pool, threading.get_ident()
+        if pool is not None:
+            now = monotonic()
+            if now - self._submitted > _LONG_WAIT:
+                pool.tell_wait(self._label, now - self._submitted)
+            pool._held[me] = (self._label, now)
         try:
             if function is not None:
                 self._result = context.run(self._enter_and_call, function)
         except BaseException as error:
             self._error = error
         del function
+        if pool is not None:
+            pool._held.pop(me, None)
         self._context = context
         self._box.post(self._wake)
 
@@ -299,15 +340,15 @@ def _is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-async def run_in_thread(function: Callable[[], T], pool: Pool) -> T:
+async def run_in_thread(function: Callable[[], T], pool: Pool, *, label: str = "") -> T:
     """Run `function` in a thread of `pool`, in a copy of the context that is brought back, one hop.
 
-    Within it, `wait_in_thread` awaits in the calling task.
+    Within it, `wait_in_thread` awaits in the calling task. The label names the call where threads are short.
 
     Raises:
         PoolFull: As many calls as allowed are waiting for a thread.
     """
-    return await Servant(function, asyncio.get_running_loop()).serve(pool)
+    return await Servant(function, asyncio.get_running_loop(), label=label).serve(pool)
 
 
 def wait_in_thread(awaitable: Awaitable[T]) -> T:

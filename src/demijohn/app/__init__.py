@@ -8,6 +8,7 @@ from demijohn.app.context import Current, Unit, current, wait
 from demijohn.app.encoding import Encoder, WrongReturn
 from demijohn.app.formats import Format, Formats, is_partial
 from demijohn.app.messages import flash, get_flashed_messages
+from demijohn.app.offloading import run_in_process, run_in_thread
 from demijohn.app.page import Htmx, Page
 from demijohn.app.parameters import (
     Body,
@@ -73,6 +74,8 @@ __all__ = [
     "flash",
     "get_flashed_messages",
     "is_partial",
+    "run_in_process",
+    "run_in_thread",
     "url_for",
     "wait",
 ]

@@ -224,6 +224,7 @@ class App(Wiring):
         self.drain()
         await self.lifespan.stop()
         await self.services.stop()
+        self.processes.close()
         self._starting = None
 
     def drain(self) -> None:

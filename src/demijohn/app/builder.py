@@ -159,6 +159,8 @@ class Builder:
             services=app.services,
             inline=record.options.get("inline", False),
         )
+        call.label = f"{method} {route.pattern}"
+        call.threads = record.options.get("threads")
         status = record.options.get("status")
         if status is None and getattr(function, "__annotations__", {}).get("return", "") in (None, "None"):
             status = 204

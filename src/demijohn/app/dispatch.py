@@ -44,7 +44,7 @@ class Call:
     with the tuple that it returned. `plan` says where the arguments come from, for those who document the handler.
     """
 
-    __slots__ = ("function", "gather", "inline", "is_async", "plan", "whole")
+    __slots__ = ("function", "gather", "inline", "is_async", "label", "plan", "threads", "whole")
 
     def __init__(
         self,
@@ -57,6 +57,10 @@ class Call:
         plan: Plan | None = None,
     ) -> None:
         self.plan = plan
+        self.label = getattr(function, "__qualname__", "")
+        """What it is called where threads are short."""
+        self.threads: int | None = None
+        """How many threads it may have at once; the pool's number where it is `None`."""
         self.function = function
         self.whole = whole
         self.gather = gather
@@ -275,7 +279,10 @@ def _write_handling(
         source.write(f"result = {source.name('call', call.whole)}(request)")
     elif threaded:
         function = call.whole if call.whole is not None else call.gather
-        source.names["in_thread"] = partial(_in_thread, around.pool, around.drivers)
+        source.names["in_thread"] = partial(_in_thread, around.pool, around.drivers, call.label)
+        if call.threads is not None:
+            # At most so many threads for this route, however many the pool has.
+            source.names["in_thread"] = partial(_in_turn, asyncio.Semaphore(call.threads), source.names["in_thread"])
         if call.whole is not None:
             if shared:
                 function = _after_hooks([_hook_call(hook) for hook in shared], call.whole)
@@ -341,8 +348,8 @@ def _write_hook(source: _Source, hook: Hook, around: Surroundings) -> None:
     elif hook.inline:
         source.write(f"result = {name}({argument})")
     else:
-        source.names["in_thread"] = partial(_in_thread, around.pool, around.drivers)
-        source.write(f"result = await in_thread({', '.join(filter(None, (name, argument)))})")
+        source.names["in_hook_thread"] = partial(_in_thread, around.pool, around.drivers, "a hook")
+        source.write(f"result = await in_hook_thread({', '.join(filter(None, (name, argument)))})")
 
 
 def _write_after(source: _Source, around: Surroundings) -> None:
@@ -364,8 +371,8 @@ def _write_after(source: _Source, around: Surroundings) -> None:
         elif hook.inline:
             source.write(f"changed = {name}({arguments})")
         else:
-            source.names["in_thread"] = partial(_in_thread, around.pool, around.drivers)
-            source.write(f"changed = await in_thread({', '.join(filter(None, (name, arguments)))})")
+            source.names["in_hook_thread"] = partial(_in_thread, around.pool, around.drivers, "a hook")
+            source.write(f"changed = await in_hook_thread({', '.join(filter(None, (name, arguments)))})")
         source.write(
             "if changed is not None: response = changed if isinstance(changed, Response) else encode(changed, request)",
             PENDING,
@@ -393,11 +400,18 @@ async def _commit(request: Request, response: Response, *, around: Surroundings)
     return response
 
 
-async def _in_thread(pool: Pool, drivers: Sequence[Driver], function: Callable[..., Any], *arguments: Any) -> Any:
+async def _in_turn(turn: "asyncio.Semaphore", in_thread: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+    async with turn:
+        return await in_thread(*arguments)
+
+
+async def _in_thread(
+    pool: Pool, drivers: Sequence[Driver], label: str, function: Callable[..., Any], *arguments: Any
+) -> Any:
     call: Callable[[], Any] = partial(function, *arguments) if arguments else function
     for driver in drivers:
         call = partial(driver.call, call)
-    return await run_in_thread(call, pool)
+    return await run_in_thread(call, pool, label=label)
 
 
 async def _fail(request: Request, error: BaseException, *, around: Surroundings, signals: Any) -> Response:
@@ -441,10 +455,10 @@ async def run_call(call: Call, unit: Any, around: Surroundings) -> Any:
     if call.is_async and call.whole is not None:
         return await call.whole(unit)
     if call.whole is not None:
-        return await _in_thread(around.pool, around.drivers, call.whole, unit)
+        return await _in_thread(around.pool, around.drivers, "a socket", call.whole, unit)
     if call.gather is None:
         raise TypeError("A call has either `whole` or `gather`.")
-    return await _in_thread(around.pool, around.drivers, call.function, *await call.gather(unit))
+    return await _in_thread(around.pool, around.drivers, "a socket", call.function, *await call.gather(unit))
 
 
 async def end_unit(torn_down: Sequence[Hook], request: Any, error: BaseException | None) -> None:

@@ -28,6 +28,8 @@ class RouteOptions(TypedDict, total=False):
     """The formats that the route offers, by name: `["html", "json", "csv"]`."""
     inline: bool
     """Run a plain `def` handler on the event loop: for trivial ones, that never block."""
+    threads: int
+    """How many threads a plain `def` handler may have at once, so that one slow route cannot take them all."""
     host: str
     """The host, or a pattern of one, that the route answers for."""
     defaults: dict[str, Any]

@@ -16,6 +16,7 @@ from demijohn.app.checks import Checks
 from demijohn.app.defaults import BATTERIES, default_battery
 from demijohn.app.encoding import Encoder
 from demijohn.app.lifespan import Lifespan
+from demijohn.app.offloading import Processes
 from demijohn.app.protection import Protection, deploy_checks, keys_of
 from demijohn.app.registries import BeforeSend, Commands, Driver, Named, TemplateRegistry
 from demijohn.app.scaffold import Scaffold
@@ -67,6 +68,7 @@ class Wiring(Scaffold):
         self.default_headers: list[tuple[bytes, bytes]] = []
         self.error_page: Callable[[Request, BaseException], Any] | None = None
         self.pool = Pool("demijohn-handler", size=self.settings.threads)
+        self.processes = Processes()
         self.draining = False
         self.sockets: set[WebSocket] = set()
         self.failure_listeners: list[Callable[[Connection, BaseException], None]] = []

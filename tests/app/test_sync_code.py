@@ -1,0 +1,305 @@
+"""The traps of sync code in an async framework, each answered."""
+
+import asyncio
+import contextvars
+import functools
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from demijohn import App, Request, Settings, run_in_process, run_in_thread, wait
+from demijohn.app.offloading import NotSendable
+from tests.app.calling import call
+from tests.app.offloaded import factors, process
+
+number: contextvars.ContextVar[int] = contextvars.ContextVar("number", default=0)
+
+
+def small_app(threads: int) -> App:
+    return App(settings=Settings.load({}, files=(), threads=threads))
+
+
+async def test_one_slow_route_cannot_take_every_thread() -> None:
+    """With `threads=1` on the slow route, the other one still finds a thread (trap 1)."""
+    app = small_app(2)
+    release = threading.Event()
+
+    @app.get("/slow", threads=1)
+    def slow() -> str:
+        release.wait(10)
+        return "slow"
+
+    @app.get("/quick")
+    def quick() -> str:
+        return "quick"
+
+    waiting = [asyncio.create_task(call(app, "GET", "/slow")) for _ in range(5)]
+    while not app.pool.running:
+        await asyncio.sleep(0.001)
+    assert (await asyncio.wait_for(call(app, "GET", "/quick"), 5)).body == b"quick"
+    release.set()
+    assert [response.body for response in await asyncio.gather(*waiting)] == [b"slow"] * 5
+
+
+async def test_files_and_streams_have_threads_of_their_own(tmp_path: Any) -> None:
+    """Handlers that hold every thread do not stop a file or a sync generator from being sent (trap 1)."""
+    from demijohn.http import FileResponse, StreamResponse
+
+    app = small_app(1)
+    release = threading.Event()
+    file = tmp_path / "x.txt"
+    file.write_text("file")
+
+    @app.get("/slow")
+    def slow() -> str:
+        release.wait(10)
+        return "slow"
+
+    @app.get("/file")
+    async def send() -> FileResponse:
+        return FileResponse(file)
+
+    @app.get("/stream")
+    async def stream() -> StreamResponse:
+        def pieces() -> Iterator[bytes]:
+            yield b"a"
+            yield b"b"
+
+        return StreamResponse(pieces())
+
+    held = asyncio.create_task(call(app, "GET", "/slow"))
+    while not app.pool.running:
+        await asyncio.sleep(0.001)
+    assert (await asyncio.wait_for(call(app, "GET", "/file", read=True), 5)).body == b"file"
+    assert (await asyncio.wait_for(call(app, "GET", "/stream", read=True), 5)).body == b"ab"
+    release.set()
+    await held
+
+
+async def test_a_full_pool_answers_503_at_once() -> None:
+    """When the threads and the queue are full, the next request is refused with Retry-After, not kept (trap 1)."""
+    app = small_app(1)
+    release = threading.Event()
+
+    @app.get("/")
+    def slow() -> str:
+        release.wait(10)
+        return "x"
+
+    waiting = [asyncio.create_task(call(app, "GET", "/")) for _ in range(3)]
+    while not app.pool.running or app.pool.waiting < 2:
+        await asyncio.sleep(0.001)
+    refused = await call(app, "GET", "/")
+    assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+    release.set()
+    assert [response.status for response in await asyncio.gather(*waiting)] == [200, 200, 200]
+
+
+async def test_long_waits_name_who_holds_the_threads(caplog: pytest.LogCaptureFixture) -> None:
+    """A call that waited over a second is logged with the routes that held the threads (trap 1)."""
+    app = small_app(1)
+    caplog.set_level(logging.WARNING, "demijohn.threads")
+
+    @app.get("/report/{name}")
+    def report(name: str) -> str:
+        time.sleep(1.1 if name == "big" else 0)
+        return name
+
+    await asyncio.gather(call(app, "GET", "/report/big"), call(app, "GET", "/report/small"))
+    assert "GET /report/{name} waited 1." in caplog.text
+
+
+async def test_clean_up_needs_no_thread() -> None:
+    """A service is cleaned up while every thread is busy: nothing needs a thread to let go (trap 2)."""
+    app = small_app(1)
+    release = threading.Event()
+    closed: list[str] = []
+
+    class Session:
+        pass
+
+    async def session() -> Any:
+        yield Session()
+        closed.append("closed")
+
+    app.provide(Session, session)
+
+    @app.get("/slow")
+    def slow() -> str:
+        release.wait(10)
+        return "slow"
+
+    @app.get("/async")
+    async def other(session: Session) -> str:
+        return "other"
+
+    held = asyncio.create_task(call(app, "GET", "/slow"))
+    while not app.pool.running:
+        await asyncio.sleep(0.001)
+    assert (await asyncio.wait_for(call(app, "GET", "/async"), 5)).body == b"other"
+    assert closed == ["closed"]
+    release.set()
+    await held
+
+
+async def test_hooks_dependencies_and_handler_share_one_hop() -> None:
+    """Sync hooks and the sync handler run in the same thread, one after the other (trap 4)."""
+    app = App()
+    threads: list[int] = []
+
+    @app.before_request
+    def before() -> None:
+        threads.append(threading.get_ident())
+
+    @app.get("/")
+    def home() -> str:
+        threads.append(threading.get_ident())
+        return "x"
+
+    await call(app, "GET", "/")
+    assert threads[0] == threads[1] != threading.get_ident()
+
+
+async def test_context_variables_come_back_from_the_thread() -> None:
+    """What a sync handler sets is seen by the async hook after it (trap 5), also through `run_in_thread`."""
+    app = App()
+    seen: list[int] = []
+
+    @app.get("/")
+    def home() -> str:
+        number.set(7)
+        return "x"
+
+    @app.after_request
+    async def after(response: Any) -> None:
+        seen.append(number.get())
+        await run_in_thread(number.set, 8)
+        seen.append(number.get())
+
+    await call(app, "GET", "/")
+    assert seen == [7, 8]
+
+
+async def test_middleware_runs_in_the_task_of_the_handler() -> None:
+    """No layer starts a task, so context set inside is seen outside (trap 6)."""
+    app = App()
+    tasks: list[Any] = []
+
+    @app.middleware
+    async def around(request: Request, following: Any) -> Any:
+        tasks.append(asyncio.current_task())
+        response = await following(request)
+        tasks.append(number.get())
+        return response
+
+    @app.get("/")
+    async def home() -> str:
+        tasks.append(asyncio.current_task())
+        number.set(9)
+        return "x"
+
+    await call(app, "GET", "/")
+    assert tasks == [asyncio.current_task(), asyncio.current_task(), 9]
+
+
+async def test_a_cancelled_handler_keeps_its_thread_until_it_ends() -> None:
+    """Cancelling does not stop a thread: it counts as busy until it really ends (trap 7)."""
+    app = small_app(1)
+    release = threading.Event()
+
+    @app.get("/")
+    def slow() -> str:
+        release.wait(10)
+        return "x"
+
+    task = asyncio.create_task(call(app, "GET", "/"))
+    while not app.pool.running:
+        await asyncio.sleep(0.001)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert app.pool.running == 1
+    release.set()
+    while app.pool.running:
+        await asyncio.sleep(0.001)
+
+
+async def test_async_services_serve_sync_handlers() -> None:
+    """`wait` runs on the app's own loop, in the request's task: no second loop (trap 8)."""
+    app = App()
+    loops: list[Any] = []
+
+    async def work() -> int:
+        loops.append(asyncio.get_running_loop())
+        await asyncio.sleep(0)
+        return 5
+
+    @app.get("/")
+    def home() -> dict[str, int]:
+        return {"a": wait(work()), "b": wait(work())}
+
+    assert (await call(app, "GET", "/")).body == b'{"a":5,"b":5}'
+    assert loops == [asyncio.get_running_loop()] * 2
+
+
+async def test_sync_generators_end_cleanly() -> None:
+    """A sync generator as a body is stepped in a thread, and its end crosses the thread unharmed (trap 10)."""
+    app = App()
+    where: list[int] = []
+
+    @app.get("/")
+    def numbers() -> Iterator[str]:
+        for item in range(3):
+            where.append(threading.get_ident())
+            yield str(item)
+
+    assert (await call(app, "GET", "/", read=True)).body == b"012"
+    assert threading.get_ident() not in where
+
+
+async def test_long_computations_go_to_another_process() -> None:
+    """`run_in_process` computes elsewhere; what cannot be sent says what to write (trap 12)."""
+    app = App()
+
+    @app.get("/factors/{value:int}")
+    async def show(value: int) -> dict[str, object]:
+        return {"factors": await run_in_process(factors, value), "here": await run_in_process(process) == os.getpid()}
+
+    await app.startup()
+    try:
+        assert (await call(app, "GET", "/factors/12")).body == b'{"factors":[1,2,3,4,6,12],"here":false}'
+        with pytest.raises(NotSendable, match="top of a module"):
+            await run_in_process(lambda: 1)
+    finally:
+        await app.shutdown()
+
+
+async def test_sync_or_async_is_decided_below_partials_and_decorators() -> None:
+    """A partial of an async function, and a callable object, are taken for what they are (trap 13)."""
+    app = App()
+
+    async def greet(greeting: str, name: str) -> str:
+        return f"{greeting}, {name}!"
+
+    class Greeter:
+        async def __call__(self, name: str) -> str:
+            return f"Hi, {name}!"
+
+    def plain(function: Any) -> Any:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    app.get("/partial", name="partial")(functools.partial(greet, "Hello"))
+    app.get("/object", name="object")(Greeter())
+    app.get("/wrapped", name="wrapped")(plain(functools.partial(greet, "Ahoy")))
+    assert (await call(app, "GET", "/partial?name=Ann")).body == b"Hello, Ann!"
+    assert (await call(app, "GET", "/object?name=Ann")).body == b"Hi, Ann!"
+    assert (await call(app, "GET", "/wrapped?name=Ann")).body == b"Ahoy, Ann!"
