@@ -6,23 +6,16 @@ empty mapping one with `type="map"`; everything else is text. There are no names
 no entity is ever expanded.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from xml.parsers import expat
 
+from demijohn._lib.xml import is_xml_name, xml_attribute, xml_text
 from demijohn.errors import MalformedBody
 from demijohn.schema import to_builtins
 
 __all__ = ["from_xml", "to_xml"]
 
-_NAME = re.compile(r"(?![Xx][Mm][Ll])[A-Za-z_][A-Za-z0-9_.-]*")
-# What XML 1.0 has no way to write (section 2.2).
-_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_TEXT = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
-_ATTRIBUTE = {**_TEXT, '"': "&quot;", "\n": "&#10;", "\t": "&#9;"}
-_TEXT_TABLE = str.maketrans(_TEXT)
-_ATTRIBUTE_TABLE = str.maketrans(_ATTRIBUTE)
 _DEPTH = 100
 
 
@@ -39,7 +32,7 @@ def to_xml(value: object, *, root: str = "response") -> bytes:
         '<response><tags type="list"><item>a &amp; b</item></tags><entry name="first name" nil="true"/></response>'
     """
     parts = ['<?xml version="1.0" encoding="utf-8"?>\n']
-    _write(parts, root if _NAME.fullmatch(root) else "response", "", to_builtins(value))
+    _write(parts, root if is_xml_name(root) else "response", "", to_builtins(value))
     parts.append("\n")
     return "".join(parts).encode()
 
@@ -54,11 +47,10 @@ def _write(parts: list[str], name: str, attributes: str, value: Any) -> None:
         parts.append(f"<{name}{attributes}>")
         for key, item in value.items():
             text = str(key)
-            if _NAME.fullmatch(text):
+            if is_xml_name(text):
                 _write(parts, text, "", item)
             else:
-                quoted = _UNWRITABLE.sub("\ufffd", text).translate(_ATTRIBUTE_TABLE)
-                _write(parts, "entry", f' name="{quoted}"', item)
+                _write(parts, "entry", f' name="{xml_attribute(text)}"', item)
         parts.append(f"</{name}>")
     elif isinstance(value, list | tuple):
         parts.append(f'<{name}{attributes} type="list">')
@@ -67,7 +59,7 @@ def _write(parts: list[str], name: str, attributes: str, value: Any) -> None:
         parts.append(f"</{name}>")
     else:
         text = ("true" if value else "false") if isinstance(value, bool) else str(value)
-        parts.append(f"<{name}{attributes}>{_UNWRITABLE.sub(chr(0xFFFD), text).translate(_TEXT_TABLE)}</{name}>")
+        parts.append(f"<{name}{attributes}>{xml_text(text)}</{name}>")
 
 
 class _Element:

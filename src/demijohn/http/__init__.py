@@ -7,6 +7,7 @@ from demijohn.http.cookies import BadCookie, Cookies
 from demijohn.http.dates import format_http_date, parse_http_date
 from demijohn.http.etag import ETag, ETags
 from demijohn.http.events import BadEvent, EventStreamResponse, ServerSentEvent
+from demijohn.http.feeds import BadFeed, Enclosure, Feed, FeedItem, Sitemap, SitemapEntry
 from demijohn.http.file_types import content_disposition, guess_content_type
 from demijohn.http.files import FileResponse, send_file, send_from_directory
 from demijohn.http.forms import FormData
@@ -39,6 +40,7 @@ __all__ = [
     "Authorization",
     "BadCookie",
     "BadEvent",
+    "BadFeed",
     "BadHeader",
     "BadMarkup",
     "BadStatus",
@@ -50,7 +52,10 @@ __all__ = [
     "Cookies",
     "ETag",
     "ETags",
+    "Enclosure",
     "EventStreamResponse",
+    "Feed",
+    "FeedItem",
     "FileResponse",
     "FormData",
     "HTMLResponse",
@@ -72,6 +77,8 @@ __all__ = [
     "Response",
     "Scratch",
     "ServerSentEvent",
+    "Sitemap",
+    "SitemapEntry",
     "SocketState",
     "StreamResponse",
     "UnsafeRedirect",
