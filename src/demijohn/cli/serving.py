@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from demijohn.app import App
-from demijohn.cli.target import find_target, load_app
+from demijohn.cli.target import find_target, load_ahead, load_app
 from demijohn.errors import DemijohnError
 from demijohn.serving import TLS, Proxies, Recycling, ServerConfig, Timeouts, run_development, serve
 
@@ -55,7 +55,8 @@ def run(
     if debug:
         os.environ.setdefault("DEMIJOHN_DEBUG", "true")
     paths = [Path.cwd(), *watch]
-    sys.exit(run_development(_loader(target), ServerConfig(bind=_bind(host, port, bind)), watch=paths, reload=reload))
+    config = ServerConfig(bind=_bind(host, port, bind))
+    sys.exit(run_development(_loader(target), config, watch=paths, reload=reload, warm=load_ahead))
 
 
 @click.command(name="serve")

@@ -27,6 +27,39 @@ _given: ContextVar[App | None] = ContextVar("demijohn_target", default=None)
 USUAL = ("app.py", "main.py", "wsgi.py", "asgi.py", "hello.py")
 NAMES = ("app", "application", "create_app", "make_app")
 
+# Packages that start no thread and open nothing when they are imported, so that a process may fork behind that.
+_QUIET = frozenset(
+    [
+        "alembic",
+        "argon2",
+        "asyncmy",
+        "asyncpg",
+        "attr",
+        "attrs",
+        "babel",
+        "blinker",
+        "brotli",
+        "cryptography",
+        "demijohn",
+        "greenlet",
+        "html",
+        "httpx2",
+        "itsdangerous",
+        "jinja2",
+        "markupsafe",
+        "msgspec",
+        "multipart",
+        "oracledb",
+        "pwdlib",
+        "pydantic",
+        "pydantic_core",
+        "redis",
+        "sqlalchemy",
+        "typing_extensions",
+        "yaml",
+    ]
+)
+
 
 class TargetError(DemijohnError):
     """The app that a command works on cannot be found."""
@@ -122,6 +155,19 @@ def load_app(given: str | None = None) -> App:
         fix="Name the app:  demijohn run hello.py:app",
         code="DJN-603",
     )
+
+
+def load_ahead(names: list[str]) -> None:
+    """Import the modules, of those that an app has loaded, that never change while it is developed.
+
+    The development server calls it in the process that lasts; the processes forked from it have them from the start.
+    """
+    for name in names:
+        if name.partition(".")[0] in _QUIET and name not in sys.modules:
+            try:
+                importlib.import_module(name)  # noqa: TID251 - one of the four named places
+            except Exception:  # noqa: S112 - then the app loads it, and tells what is wrong
+                continue
 
 
 def _is_windows_path(target: str) -> bool:
