@@ -239,3 +239,18 @@ app.checks.add(broken, deploy=True)
     assert result.returncode == 3
     assert "No insurance." in result.stderr
     assert "DJN-610" in result.stderr
+
+
+def test_test_runs_pytest_with_the_fixtures_of_the_app(folder: Path) -> None:
+    """`demijohn test` finds the app of the folder, gives `client` to its tests, and tells by its exit code."""
+    (folder / "app.py").write_text(HELLO)
+    (folder / "test_app.py").write_text(
+        "def test_home(client):\n    assert client.get('/').text == 'Hello, World!'\n"
+        "async def test_post(async_client):\n    assert (await async_client.get('/posts/3')).json() == {'id': 3}\n"
+    )
+    command = [sys.executable, "-m", "demijohn", "test", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio"]
+    passed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert passed.returncode == 0, passed.stdout
+    assert "2 passed" in passed.stdout
+    (folder / "test_app.py").write_text("def test_home(client):\n    assert client.get('/').text == 'x'\n")
+    assert subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 1
