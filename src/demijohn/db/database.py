@@ -7,8 +7,9 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Token
+from functools import partial
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from sqlalchemy import Executable, Select, TextClause
 from sqlalchemy.engine import Connection, Engine, Result
@@ -28,6 +29,7 @@ from demijohn.db.units import Home, Scope, Unit, _scope, current_unit, work
 
 __all__ = ["Block", "Database", "UnitBlock"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -218,15 +220,18 @@ class Database:
         """
         return current_unit(self).session
 
-    async def run_sync(self, function: Callable[..., T], /, *arguments: Any) -> T:
-        """Run plain SQLAlchemy code.
+    async def run_sync(
+        self, function: Callable[Concatenate[Session, P], T], /, *arguments: P.args, **options: P.kwargs
+    ) -> T:
+        """Run plain SQLAlchemy code: `function(session, ...)`.
 
-        `function(session, *arguments)` may use the session as under a sync engine.
+        It may use the session as under a sync engine.
 
-        Arguments are passed on (Any: those of any function).
+        Example:
+            users = await db.run_sync(lambda session: session.scalars(select(User)).all())
         """
         unit = current_unit(self)
-        return await work(unit.scope, function, unit.session, *arguments)
+        return await work(unit.scope, partial(function, unit.session, *arguments, **options))
 
     async def execute(self, statement: Executable | str, parameters: Any = None) -> Result[Any]:
         """Run a statement: a SQLAlchemy construct, or text with `:named` parameters.

@@ -12,7 +12,6 @@ one that happened to make it.
 """
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from threading import get_ident
 from types import coroutine as generator_coroutine
@@ -130,7 +129,7 @@ def drive(coroutine: Coroutine[Any, Any, T], frame: Frame) -> Generator[Any, Any
 
 def _rest(coroutine: Coroutine[Any, Any, T], passing: _Passing) -> T:
     """Run in the greenlet: step the coroutine and hand what it yields to the parent."""
-    here: Any = getcurrent()  # its parent changes, and may be None as far as a checker knows
+    here: Any = getcurrent()
     try:
         yielded = coroutine.send(None)
         while True:
@@ -150,13 +149,13 @@ def _switching(inner: greenlet, arguments: tuple[Any, ...], passing: _Passing | 
     wanted = inner.switch(*arguments)
     while not inner.dead:
         try:
-            if wanted is passing:
-                value = yield passing.future  # pyright: ignore[reportOptionalMemberAccess]
+            if passing is not None and wanted is passing:
+                value = yield passing.future
             else:
                 value = yield from wanted.__await__()
-        except BaseException:
+        except BaseException as error:
             inner.parent = getcurrent()
-            wanted = inner.throw(*sys.exc_info())  # pyright: ignore[reportCallIssue, reportArgumentType]
+            wanted = inner.throw(type(error), error, error.__traceback__)
         else:
             inner.parent = getcurrent()
             wanted = inner.switch(value)
@@ -191,8 +190,8 @@ def run_in_greenlet(function: Callable[[], T], wait: Callable[[Awaitable[Any]], 
     while not inner.dead:
         try:
             value = wait(wanted)
-        except BaseException:
-            wanted = inner.throw(*sys.exc_info())  # pyright: ignore[reportCallIssue, reportArgumentType]
+        except BaseException as error:
+            wanted = inner.throw(type(error), error, error.__traceback__)
         else:
             wanted = inner.switch(value)
     return cast("T", wanted)

@@ -26,6 +26,8 @@ class Link:
     It becomes a SQLAlchemy `relationship` when its class is made.
     """
 
+    kind: Kind
+
     def __init__(self, kind: Kind, field: Field, lazy: str, back: str | None, **options: Any) -> None:
         self.kind: Kind = kind
         self.field = field

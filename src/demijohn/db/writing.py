@@ -77,12 +77,12 @@ def _refuse(session: Session, instance: Declarative) -> None:
     if instance in session:
         session.expunge(instance)
     if names:
-        instance.__dict__[_REFUSED] = names
+        vars(instance)[_REFUSED] = names
 
 
 def _readmit(instance: Declarative) -> None:
     """Tell the other side of relations again, before a refused object is written once more."""
-    for name in instance.__dict__.pop(_REFUSED, ()):
+    for name in vars(instance).pop(_REFUSED, ()):
         value = instance.__dict__.get(name)
         many = isinstance(value, list)
         kept: Any = list(value) if isinstance(value, list) else value

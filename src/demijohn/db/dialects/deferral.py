@@ -49,7 +49,7 @@ class Deferring(Protocol):
 
     def is_begun(self) -> bool:
         """Return whether BEGIN was sent and neither COMMIT nor ROLLBACK since."""
-        raise NotImplementedError
+        ...
 
     def begin_now(self, *, isolation: str | None = None, read_only: bool = False) -> None:
         """Send BEGIN, unless it was sent before."""

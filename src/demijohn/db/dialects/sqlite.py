@@ -97,7 +97,7 @@ class SQLiteStreamingCursor(SQLiteCursor):
         store = connection.store
         self._reader = reader = await_(store.take_reader())
         try:
-            cursor = self._cursor = await_(store.with_reader(reader, reader.raw.execute, operation, parameters))
+            self._cursor = cursor = await_(store.with_reader(reader, reader.raw.execute, operation, parameters))
         except BaseException:
             self._drop()
             raise
