@@ -32,6 +32,7 @@ from sqlalchemy.orm import Mapped
 from demijohn.db.columns import column, foreign_key
 from demijohn.db.database import Database
 from demijohn.db.engines import DatabaseTimeouts
+from demijohn.db.events import on_change
 from demijohn.db.faults import (
     AlreadyBegun,
     ModelError,
@@ -42,17 +43,21 @@ from demijohn.db.faults import (
     QueryError,
     TransactionLost,
 )
+from demijohn.db.mixins import Ordered, SoftDelete, Timestamps
 from demijohn.db.models import Model, UUIDModel
 from demijohn.db.pages import KeysetPage, Paginated
 from demijohn.db.querysets import QuerySet, RowSet
+from demijohn.db.related import avg_of, count_of, exists_of, max_of, min_of, sum_of
 from demijohn.db.relations import belongs_to, has_many, has_one, many_to_many
 from demijohn.db.storage import now, uuid7
+from demijohn.db.violations import ForeignKeyViolation, StillReferenced, UniqueViolation
 from demijohn.db.watching import max_queries
 
 __all__ = [
     "AlreadyBegun",
     "Database",
     "DatabaseTimeouts",
+    "ForeignKeyViolation",
     "KeysetPage",
     "Mapped",
     "Model",
@@ -60,20 +65,32 @@ __all__ = [
     "NoDatabase",
     "NoUnit",
     "NotLoaded",
+    "Ordered",
     "OtherTask",
     "Paginated",
     "QueryError",
     "QuerySet",
     "RowSet",
+    "SoftDelete",
+    "StillReferenced",
+    "Timestamps",
     "TransactionLost",
     "UUIDModel",
+    "UniqueViolation",
+    "avg_of",
     "belongs_to",
     "column",
+    "count_of",
+    "exists_of",
     "foreign_key",
     "has_many",
     "has_one",
     "many_to_many",
+    "max_of",
     "max_queries",
+    "min_of",
     "now",
+    "on_change",
+    "sum_of",
     "uuid7",
 ]

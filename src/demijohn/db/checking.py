@@ -46,13 +46,14 @@ class _Checker:
         self.fields: dict[str, Field] = {}
         self.required: list[str] = []
         for name, field in describe(model).items():
-            column = model.__mapper__.columns.get(name)
+            attribute = model.__mapper__.column_attrs.get(name)
+            column = None if attribute is None else attribute.columns[0]
             if isinstance(column, Column) and not isinstance(column.server_default, Computed):
                 if isinstance(column.type, UTCDateTime):
                     field = field.replace(timezone=True)
                 self.fields[name] = field
                 # What a relation fills in is known only while the flush runs, and the database holds it.
-                if field.required and "key_of" not in field.extra:
+                if field.required and "key_of" not in field.extra and not column.foreign_keys:
                     self.required.append(name)
         self.readers: dict[str, Callable[[Any], Any]] = {}
         self.new = _compile(self.fields, self.required)

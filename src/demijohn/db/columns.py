@@ -193,7 +193,7 @@ def column(
         unique, index, nullable, primary_key, name, comment: As in SQLAlchemy; `nullable` follows the annotation.
         onupdate: A value or function for each UPDATE of the row.
         server_default: What the server fills in, as SQL text.
-        generated: The SQL of a column that the server computes; or `Computed`/`Identity`.
+        generated: The SQL of a column that the server computes and stores; or `Computed`/`Identity`.
         text: Long text, for `str`.
         big: 64 bits, for `int`.
         max_digits, decimal_places: The size of a `Decimal`; 15 and 2 otherwise.
@@ -233,7 +233,7 @@ def column(
     if isinstance(generated, Computed | Identity | FetchedValue):
         arguments.append(generated)
     elif generated is not None:
-        arguments.append(Computed(generated))
+        arguments.append(Computed(generated, persisted=True))
     options: dict[str, Any] = {"info": {SPEC: spec}}
     if has_default:
         options["insert_default"] = default

@@ -390,5 +390,7 @@ class Block:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         unit = self._unit
+        if kind is None and unit.waiting:
+            await unit.tell()
         if await work(unit.scope, unit.end_block, kind is not None):
             await unit.run_hooks()

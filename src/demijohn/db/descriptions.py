@@ -31,14 +31,14 @@ def describe(model: type[Declarative]) -> dict[str, Field]:
         for attribute in mapper.column_attrs:
             column = attribute.columns[0]
             if isinstance(column, Column):
-                found[attribute.key] = _of_column(model, attribute.key, column)
+                found[attribute.key] = _of_column(model, attribute.key, column, inherited=len(attribute.columns) > 1)
         for link in links_of(model).values():
             found[link.name] = _of_link(link)
         known = _described[model] = found
     return dict(known)
 
 
-def _of_column(model: type[Declarative], key: str, column: Column[Any]) -> Field:
+def _of_column(model: type[Declarative], key: str, column: Column[Any], *, inherited: bool) -> Field:
     spec = spec_of(column)
     tp = python_type(model, key, column)
     field = field_of(tp, name=key).merge(spec.field)
@@ -53,13 +53,15 @@ def _of_column(model: type[Declarative], key: str, column: Column[Any]) -> Field
         or field.default_factory is not None
         or column.default is not None
         or column.server_default is not None
+        or (inherited and column.primary_key)  # the key of the table of the base class
+        or column is model.__mapper__.polymorphic_on
         or (column.primary_key and column.autoincrement is not False and column is column.table.autoincrement_column)
     )
     changes["nullable"] = bool(column.nullable)
     changes["required"] = not filled and not column.nullable
     if column.nullable and not filled:
         changes["default"] = None
-    if isinstance(column.server_default, Computed):
+    if isinstance(column.server_default, Computed) or spec.discriminator:
         changes["readonly"] = True
         changes["required"] = False
     if spec.relation:

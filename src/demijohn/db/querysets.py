@@ -13,6 +13,7 @@ from demijohn.db.declarative import Declarative
 from demijohn.db.faults import QueryError
 from demijohn.db.loading import make_siblings
 from demijohn.db.naming import attribute_of, clause_of
+from demijohn.db.storage import now
 from demijohn.db.units import Unit
 from demijohn.errors import NotFound
 
@@ -129,6 +130,32 @@ class QuerySet(Building[M]):
     def difference(self, *others: "QuerySet[M]") -> "QuerySet[M]":
         """Return the rows that are in this query and in none of the others."""
         return self._combined("except_", others)
+
+    def __and__(self, other: "QuerySet[M]") -> "Self":
+        """Return the rows that are in both: how named queries are put together.
+
+        The criteria and loads of the other one are added; its order counts where this one has none.
+        """
+        made = self._copy()
+        for part in other._parts:
+            if part[0] in {"limit", "offset", "group_by", "distinct"}:
+                raise QueryError(
+                    f"A query with {part[0]} stands right of `&`.",
+                    why="Its rows are a part of a whole, and criteria cannot say which.",
+                    fix="Apply it last, to the combined query; or use `intersection`.",
+                )
+            if part[0] != "order_by" or not self._has("order_by"):
+                made._parts = (*made._parts, part)
+        made._extra = {**self._extra, **other._extra}
+        return made
+
+    def __or__(self, other: "QuerySet[M]") -> "QuerySet[M]":
+        """Return the rows that are in either: `union` by another name."""
+        return self.union(other)
+
+    def with_deleted(self) -> "Self":
+        """Return the rows that are marked as deleted too, of models with `SoftDelete`."""
+        return self.execution_options(demijohn_with_deleted=True)
 
     def _combined(self, how: str, others: "tuple[QuerySet[M], ...]") -> "QuerySet[M]":
         keys = list(self._model.__mapper__.primary_key)
@@ -312,7 +339,16 @@ class QuerySet(Building[M]):
         return await self._run(update_rows, self, {**(values or {}), **more})
 
     async def delete(self) -> int:
-        """Delete all rows of the query in one statement, and return how many there were."""
+        """Delete all rows of the query in one statement, and return how many there were.
+
+        Of models with `SoftDelete` they are marked; `purge()` deletes them for good.
+        """
+        if hasattr(self._model, "deleted_at") and hasattr(self._model, "purge"):
+            return await self.update(deleted_at=now())
+        return await self.purge()
+
+    async def purge(self) -> int:
+        """Delete all rows of the query for good, and return how many there were."""
         return await self._run(delete_rows, self)
 
 

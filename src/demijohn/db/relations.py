@@ -254,11 +254,25 @@ def prepare_links(cls: Class) -> dict[str, Link]:
             links[name] = link = declared.copy_for(cls, name)
             link.target = target
     for link in links.values():
+        _refuse_taken(link)
         if link.kind == "belongs_to":
             _prepare_key(link)
         link.property = _relationship(link)
         type.__setattr__(cls, link.name, link.property)
     return links
+
+
+def _refuse_taken(link: Link) -> None:
+    """Refuse a name for the other half that means something else at the target."""
+    target = find_model(link.owner, link.target)
+    if link.back is None or target is None or link.back in links_of(target) or target is link.owner:
+        return
+    if hasattr(target, link.back):
+        raise ModelError(
+            f'{link.owner.__name__}.{link.name} has back="{link.back}", which {target.__name__} has already.',
+            why="The other half of the relation would hide it.",
+            fix=f'Choose another name: {link.kind}(back="...")',
+        )
 
 
 def _relationship(link: Link) -> Relationship[Any]:
@@ -565,12 +579,7 @@ def _make_other_half(link: Link) -> None:
                 other_half.property.back_populates = link.name
                 other_half.options["paired"] = True
         return
-    if hasattr(target, link.back):
-        raise ModelError(
-            f'{link.owner.__name__}.{link.name} has back="{link.back}", which {target.__name__} has already.',
-            why="The other half of the relation would hide it.",
-            fix=f'Choose another name: {link.kind}(back="...")',
-        )
+    _refuse_taken(link)
     kind: Kind = "many_to_many" if link.kind == "many_to_many" else "has_one" if link.options["unique"] else "has_many"
     options: dict[str, Any] = {"order_by": None, "orphans": False, "paired": True}
     if kind == "many_to_many":

@@ -37,7 +37,7 @@ from sqlalchemy.types import TypeEngine
 
 from demijohn.db.faults import QueryError
 
-__all__ = ["DecimalType", "EnumType", "IntEnumType", "TypedJSON", "UTCDateTime", "now", "type_for", "uuid7"]
+__all__ = ["DecimalType", "IntEnumType", "TypedJSON", "UTCDateTime", "enum_type", "now", "type_for", "uuid7"]
 
 UTC = UTC
 
@@ -188,22 +188,18 @@ class TypedJSON(TypeDecorator[Any]):
         return msgspec.convert(value, self.tp)
 
 
-class EnumType(Enum):
-    """A string enumeration, stored by its values and held by a CHECK."""
-
-    cache_ok = True
-
-    def __init__(self, cls: type[enum.Enum]) -> None:
-        values = [str(member.value) for member in cls]
-        super().__init__(
-            cls,
-            native_enum=False,
-            create_constraint=True,
-            validate_strings=True,
-            length=max(20, *map(len, values)),
-            values_callable=lambda members: [str(member.value) for member in members],
-            name=None,
-        )
+def enum_type(cls: type[enum.Enum]) -> Enum:
+    """Return the type of a string enumeration: stored by its values, and held by a CHECK."""
+    values = [str(member.value) for member in cls]
+    return Enum(
+        cls,
+        native_enum=False,
+        create_constraint=True,
+        validate_strings=True,
+        length=max(20, *map(len, values)),
+        values_callable=lambda members: [str(member.value) for member in members],
+        name=None,
+    )
 
 
 class IntEnumType(TypeDecorator[Any]):
@@ -288,7 +284,7 @@ def type_for(
         if issubclass(tp, enum.Enum):
             members = list(tp)
             whole = bool(members) and all(type(member.value) is int for member in members)
-            return IntEnumType(tp) if whole else EnumType(tp)
+            return IntEnumType(tp) if whole else enum_type(tp)
         if tp is str:
             if text:
                 return _LONG_TEXT

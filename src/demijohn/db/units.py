@@ -21,6 +21,7 @@ from demijohn.app.context import find_unit
 from demijohn.db.checking import check_session
 from demijohn.db.driver import Frame, current_task, enter, is_inside, run_in_greenlet, spawn
 from demijohn.db.engines import Resources
+from demijohn.db.events import Change, calls_for, changes_of, receivers
 from demijohn.db.faults import AlreadyBegun, NoDatabase, NotInside, NoUnit, OtherTask, TransactionLost, pool_is_empty
 from demijohn.db.violations import translate
 
@@ -166,7 +167,10 @@ async def work(scope: Scope, function: Callable[..., T], /, *arguments: Any) -> 
     if frame.driven and frame.task is current_task():
         if not frame.inside:
             await enter()
-        return function(*arguments)
+            return function(*arguments)
+        if is_inside():
+            return function(*arguments)
+        # A coroutine that plain code inside of the greenlet waits for: it runs outside, and gets a greenlet of its own.
     return await spawn(function, *arguments)
 
 
@@ -252,7 +256,9 @@ class UnitSession(Session):
             check_session(self)
         unit = self.unit
         had_begun = unit.is_begun()
-        written = [*self.new, *self.dirty, *self.deleted]
+        new, dirty, deleted = self.new, self.dirty, self.deleted
+        written = [*new, *dirty, *deleted]
+        changes = changes_of(new, dirty, deleted)
         try:
             super()._flush(objects)
         except PoolTimeout:
@@ -265,6 +271,8 @@ class UnitSession(Session):
             if told is error:
                 raise
             raise told from error
+        if changes:
+            unit.note(changes)
         return None
 
 
@@ -292,6 +300,7 @@ class Unit:
         "scope",
         "session",
         "since",
+        "waiting",
         "wrote",
     )
 
@@ -306,6 +315,7 @@ class Unit:
         self.savepoints: list[tuple[SessionTransaction | None, int]] = []
         self.lost: BaseException | None = None
         self.hooks: list[Callable[[], object]] = []
+        self.waiting: list[Callable[[], object]] = []
         self._raw: Any = None
 
     # -- the connection ----------------------------------------------------------------------------------------------
@@ -440,11 +450,24 @@ class Unit:
         """Undo what was not committed; runs inside of a greenlet."""
         self.lost = None
         self.hooks.clear()
+        self.waiting.clear()
         self.savepoints.clear()
         try:
             self.session.rollback()
         finally:
             self._forget_connection()
+
+    def note(self, changes: list[Change]) -> None:
+        """Remember whom to tell: receivers of the flush at the next await, the others after the commit."""
+        self.waiting += calls_for("flush", changes)
+        self.hooks += calls_for("commit", changes)
+
+    async def tell(self) -> None:
+        """Call the receivers of what was written; an exception of theirs goes on to who wrote it."""
+        while self.waiting:
+            result = self.waiting.pop(0)()
+            if isawaitable(result):
+                await result
 
     async def commit(self) -> None:
         """Commit, then run what `on_commit` was given.
@@ -453,6 +476,9 @@ class Unit:
             TransactionLost: A statement failed before, which undid the work that the handler believes in.
         """
         if self.lost is not None or not self.is_clean():
+            if receivers("flush") and self.lost is None:
+                await work(self.scope, self.session.flush)
+                await self.tell()
             await work(self.scope, self.flush_and_commit)
         if self.hooks:
             await self.run_hooks()

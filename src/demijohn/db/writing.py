@@ -38,7 +38,10 @@ def _unit_of(instance: Declarative) -> Unit:
 async def save(instance: M) -> M:
     """Write an object now."""
     unit = _unit_of(instance)
-    return await work(unit.scope, _save, unit, instance)
+    await work(unit.scope, _save, unit, instance)
+    if unit.waiting:
+        await unit.tell()
+    return instance
 
 
 def _save(unit: Unit, instance: M) -> M:
@@ -94,6 +97,8 @@ async def delete(instance: Declarative) -> None:
     """Delete the row of an object now."""
     unit = _unit_of(instance)
     await work(unit.scope, _delete, unit, instance)
+    if unit.waiting:
+        await unit.tell()
 
 
 def _delete(unit: Unit, instance: Declarative) -> None:

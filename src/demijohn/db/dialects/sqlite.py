@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from sqlalchemy.dialects.sqlite.base import SQLiteExecutionContext
+from sqlalchemy.dialects.sqlite.base import SQLiteExecutionContext, SQLiteIdentifierPreparer
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import AdaptedConnection
 from sqlalchemy.engine.url import URL
@@ -249,6 +249,11 @@ class _Context(SQLiteExecutionContext):
         return self._dbapi_connection.cursor(server_side=True)
 
 
+class _Preparer(SQLiteIdentifierPreparer):
+    # Words that newer versions of SQLite take for themselves, and that have to be quoted as names.
+    reserved_words = SQLiteIdentifierPreparer.reserved_words | {"nothing", "returning", "within"}
+
+
 class SQLiteDialect(DeferredBegin, SQLiteDialect_pysqlite):
     """`sqlite+demijohn`: see `Store`.
 
@@ -261,6 +266,7 @@ class SQLiteDialect(DeferredBegin, SQLiteDialect_pysqlite):
     has_terminate = True
     supports_server_side_cursors = True
     execution_ctx_cls = _Context
+    preparer = _Preparer
     _isolation_lookup = SQLiteDialect_pysqlite._isolation_lookup
 
     @classmethod
