@@ -58,7 +58,10 @@ class ModelConverter(Converter[Any]):
 
 
 def resolve_converter(parameter: Parameter, route: Route) -> Converter[Any] | None:
-    """Return the converter of a path parameter whose handler asks for a model; None for all others."""
+    """Return the converter of a path parameter whose handler asks for a model.
+
+    All others get None.
+    """
     endpoint = route.endpoint
     if not callable(endpoint) or isinstance(endpoint, type):
         return None
@@ -78,7 +81,9 @@ def resolve_converter(parameter: Parameter, route: Route) -> Converter[Any] | No
 
 
 def column_of(model: type[Model], parameter: Any) -> str:
-    """Return the attribute that `{post}` or `{post:slug}` names: the key, or that column (Any: routing's `Parameter`).
+    """Return the attribute that `{post}` or `{post:slug}` names.
+
+    That is the key, or that column (Any: routing's `Parameter`).
 
     Raises:
         ConfigurationError: The key has several columns, so that one text cannot hold it.

@@ -139,7 +139,9 @@ def _checker(model: type[Declarative]) -> _Checker:
 
 
 def check_session(session: Session) -> None:
-    """Check what a flush is about to write: new objects whole, others where they were changed.
+    """Check what a flush is about to write.
+
+    New objects are checked whole, others where they were changed.
 
     Raises:
         ValidationFailed: With every error of every object.

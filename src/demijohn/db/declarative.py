@@ -72,7 +72,10 @@ def _registry(metadata: MetaData) -> registry:
 
 
 class Declarative(DeclarativeBase):
-    """A declarative base whose classes get a table name, a key, key columns and other halves of relations."""
+    """A declarative base that completes its classes.
+
+    They get a table name, a key, key columns and the other halves of relations.
+    """
 
     metadata: ClassVar[MetaData] = MetaData(naming_convention=NAMING)
     __abstract__ = True

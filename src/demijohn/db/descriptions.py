@@ -19,7 +19,9 @@ _described: WeakKeyDictionary[type, dict[str, Field]] = WeakKeyDictionary()
 
 
 def describe(model: type[Declarative]) -> dict[str, Field]:
-    """Return the description of every column and relation of a model, by attribute, columns first.
+    """Return the description of every column and relation of a model.
+
+    They are given by attribute, columns first.
 
     `extra["relation"]` is the `Link` of a relation; `extra["key_of"]` the name of the relation that a key column
     belongs to.
@@ -88,7 +90,10 @@ def _of_link(link: Link) -> Field:
 
 
 def python_type(model: type[Declarative], key: str, column: Column[Any]) -> Any:
-    """Return the annotation of a column, without `| None`; what its SQL type makes where it has none (Any: either)."""
+    """Return the annotation of a column, without `| None`.
+
+    A column that has none gets what its SQL type makes (Any: either).
+    """
     for base in model.__mro__:
         tp = column_types.get(base, {}).get(key)
         if tp is not None:
@@ -116,7 +121,10 @@ def _without_none(tp: Any) -> Any:
 
 
 def typed(field: Field) -> Any:
-    """Return the annotation of a field with its constraints, for decoders and converters (Any: annotations vary)."""
+    """Return the annotation of a field with its constraints.
+
+    It is for decoders and converters (Any: annotations vary).
+    """
     constraints = field.replace(
         name="", alias="", type=MISSING, default=MISSING, default_factory=None, required=True, nullable=False, extra={}
     )
@@ -134,7 +142,10 @@ _public: WeakKeyDictionary[type, list[str]] = WeakKeyDictionary()
 
 
 def public_columns(model: type[Declarative]) -> list[str]:
-    """Return the columns that a client may see, in order; hybrids with a public `info` are among them."""
+    """Return the columns that a client may see, in order.
+
+    Hybrids with a public `info` are among them.
+    """
     known = _public.get(model)
     if known is None:
         known = [name for name, field in describe(model).items() if not field.private and "relation" not in field.extra]

@@ -20,7 +20,9 @@ _log = logging.getLogger("demijohn.db")
 
 
 class Driving:
-    """The driver of an app that uses databases: it opens a scope for each coroutine, and ends it.
+    """The driver of an app that uses databases.
+
+    It opens a scope for each coroutine, and ends it.
 
     Attributes:
         databases: By alias; batteries add to it when they are installed.
@@ -51,7 +53,10 @@ class Driving:
                 current_watch.reset(watch)
 
     def call(self, function: Callable[[], T], /) -> T:
-        """Run a plain function in a worker thread, where relations and a plain session may wait."""
+        """Run a plain function in a worker thread.
+
+        Relations and a plain session may wait there.
+        """
         scope = _scope.get() or _of_unit(create=False)
         if scope is None:
             return function()

@@ -15,7 +15,10 @@ __all__ = ["encode"]
 
 
 def encode(instance: Declarative) -> dict[str, Any]:
-    """Return the public columns of an object by name, and the values that `annotate` added."""
+    """Return the public columns of an object by name.
+
+    The values that `annotate` added are among them.
+    """
     found = {name: getattr(instance, name) for name in public_columns(type(instance))}
     for name in instance.__dict__.get(EXTRA, ()):
         found[name] = instance.__dict__[name]

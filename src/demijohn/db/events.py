@@ -61,7 +61,10 @@ def receivers(when: When) -> bool:
 
 
 def changes_of(new: Any, dirty: Any, deleted: Any) -> list[Change]:
-    """Return what a flush does, as far as somebody wants to know (Any: collections of objects)."""
+    """Return what a flush does, as far as somebody wants to know.
+
+    (Any: collections of objects).
+    """
     wanted = tuple({model for entries in _receivers.values() for model, _, _ in entries})
     if not wanted:
         return []
@@ -72,7 +75,10 @@ def changes_of(new: Any, dirty: Any, deleted: Any) -> list[Change]:
 
 
 def calls_for(when: When, changes: list[Change]) -> list[Callable[[], Any]]:
-    """Return the calls to make for some changes (Any: receivers return nothing, or an awaitable of it)."""
+    """Return the calls to make for some changes.
+
+    (Any: receivers return nothing, or an awaitable of it).
+    """
     calls: list[Callable[[], Any]] = []
     for change in changes:
         for model, kinds, function in _receivers[when]:

@@ -35,7 +35,9 @@ class _Asking:
 
 
 def siblings_of(state: Any, key: str, session: Any) -> list[Any]:
-    """Return the states of the same result that lack the attribute, the asking one first.
+    """Return the states of the same result that lack the attribute.
+
+    The asking one comes first.
 
     States are SQLAlchemy's `InstanceState` (Any: they are internal to it).
     """

@@ -19,7 +19,9 @@ __all__ = ["WITH_DELETED", "Ordered", "SoftDelete", "Timestamps"]
 
 
 class Timestamps:
-    """When a row was made and last changed; both are filled in, and no client may set them.
+    """When a row was made and last changed.
+
+    Both are filled in, and no client may set them.
 
     Example:
         class Post(Timestamps, Model): ...
@@ -33,7 +35,9 @@ WITH_DELETED = "demijohn_with_deleted"
 
 
 class SoftDelete:
-    """`delete()` marks a row as deleted, and queries pass over it, those of relations too.
+    """`delete()` marks a row as deleted.
+
+    Queries pass over it, those of relations too.
 
     `with_deleted()` of a query brings them back; `restore()` and `purge()` settle it. It stands before `Model`.
 
@@ -83,7 +87,9 @@ _NOT_DELETED = with_loader_criteria(SoftDelete, lambda cls: cls.deleted_at.is_(N
 
 
 class Ordered:
-    """Rows in an order that people make: `position` counts from 0, and queries are in that order.
+    """Rows in an order that people make.
+
+    `position` counts from 0, and queries are in that order.
 
     Class attributes:
         __order_within__: Fields that tell the lists apart, each of which has an order of its own: `("playlist",)`.

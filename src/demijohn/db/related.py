@@ -54,7 +54,9 @@ def count_of(relation: Any, *criteria: ColumnExpressionArgument[bool]) -> Column
 
 
 def exists_of(relation: Any, *criteria: ColumnExpressionArgument[bool]) -> ColumnElement[bool]:
-    """Return whether a relation has a row that meets the criteria, as a value of 0 or 1.
+    """Return whether a relation has a row that meets the criteria.
+
+    The value is 0 or 1.
 
     Any: attributes of relations have a type of their own. In `where`, `User.posts.any(...)` reads better.
     """
@@ -65,7 +67,9 @@ def exists_of(relation: Any, *criteria: ColumnExpressionArgument[bool]) -> Colum
 def sum_of(
     relation: Any, column: "InstrumentedAttribute[T]", *criteria: ColumnExpressionArgument[bool]
 ) -> ColumnElement[T | None]:
-    """Return the sum of a column over the rows of a relation; NULL where there are none.
+    """Return the sum of a column over the rows of a relation.
+
+    It is NULL where there are none.
 
     Any: attributes of relations have a type of their own.
     """

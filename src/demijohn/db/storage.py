@@ -189,7 +189,10 @@ class TypedJSON(TypeDecorator[Any]):
 
 
 def enum_type(cls: type[enum.Enum]) -> Enum:
-    """Return the type of a string enumeration: stored by its values, and held by a CHECK."""
+    """Return the type of a string enumeration.
+
+    It is stored by its values, and held by a CHECK.
+    """
     values = [str(member.value) for member in cls]
     return Enum(
         cls,

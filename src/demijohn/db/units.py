@@ -362,7 +362,10 @@ class Unit:
         return True
 
     def statement_failed(self, error: BaseException, had_begun: bool) -> None:
-        """After a statement that failed in a transaction: some servers have undone it all, so nobody may go on."""
+        """After a statement that failed in a transaction.
+
+        Some servers have undone it all, so nobody may go on.
+        """
         if self.lost is None and isinstance(error, DBAPIError) and self.is_begun():
             if had_begun:
                 self.lost = error
@@ -370,7 +373,10 @@ class Unit:
                 self.session.rollback()
 
     def undo_flush(self) -> bool:
-        """Undo what the innermost block did, after a flush that was refused; return whether it was a savepoint."""
+        """Undo what the innermost block did, after a flush that was refused.
+
+        Returns whether it was a savepoint.
+        """
         if not self.savepoints:
             self.session.rollback()
             return False
@@ -458,12 +464,18 @@ class Unit:
             self._forget_connection()
 
     def note(self, changes: list[Change]) -> None:
-        """Remember whom to tell: receivers of the flush at the next await, the others after the commit."""
+        """Remember whom to tell.
+
+        Receivers of the flush are called at the next await, the others after the commit.
+        """
         self.waiting += calls_for("flush", changes)
         self.hooks += calls_for("commit", changes)
 
     async def tell(self) -> None:
-        """Call the receivers of what was written; an exception of theirs goes on to who wrote it."""
+        """Call the receivers of what was written.
+
+        An exception of theirs goes on to who wrote it.
+        """
         while self.waiting:
             result = self.waiting.pop(0)()
             if isawaitable(result):

@@ -45,7 +45,10 @@ class StillReferenced(Conflict):
 
 
 class Refusal(NamedTuple):
-    """What the server said: the kind of constraint, its name, table and columns, as far as it tells."""
+    """What the server said.
+
+    That is the kind of constraint, its name, table and columns, as far as it tells.
+    """
 
     kind: str
     name: str = ""
@@ -126,7 +129,9 @@ def _of_oracle(text: str) -> Refusal | None:
 def translate(
     error: IntegrityError, session: Session, suspects: Iterable[Any] = (), *, model: type[Declarative] | None = None
 ) -> Exception:
-    """Return the error to raise instead of the driver's; runs inside of a greenlet, after the rollback.
+    """Return the error to raise instead of the driver's.
+
+    Runs inside of a greenlet, after the rollback.
 
     Args:
         error: What the driver raised.
