@@ -34,7 +34,20 @@ ALLOWED: dict[str, set[str]] = {
 }
 
 # Modules of the standard library that wait until something runs (demijohn._lib.later).
-LATER = {"asyncio", "difflib", "hashlib", "hmac", "html", "json", "secrets", "shutil", "ssl", "subprocess", "tempfile"}
+LATER = {
+    "asyncio",
+    "difflib",
+    "hashlib",
+    "hmac",
+    "html",
+    "json",
+    "secrets",
+    "shutil",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "tomllib",
+}
 
 # New modules of `import demijohn`, the standard library's included; a number that may only be moved with a reason.
 MODULES = 260

@@ -10,7 +10,7 @@ instead of `import asyncio`, and quote annotations that name it: they would be e
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["asyncio", "difflib", "hashlib", "hmac", "html", "json", "secrets", "shutil", "tempfile"]
+__all__ = ["asyncio", "difflib", "hashlib", "hmac", "html", "json", "secrets", "shutil", "tempfile", "tomllib"]
 
 if TYPE_CHECKING:
     import asyncio
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import secrets
     import shutil
     import tempfile
+    import tomllib
 else:
 
     class _Later:
@@ -81,6 +82,11 @@ else:
 
         return tempfile
 
+    def _tomllib():
+        import tomllib
+
+        return tomllib
+
     asyncio = _Later(_asyncio)
     difflib = _Later(_difflib)
     hashlib = _Later(_hashlib)
@@ -90,3 +96,4 @@ else:
     secrets = _Later(_secrets)
     shutil = _Later(_shutil)
     tempfile = _Later(_tempfile)
+    tomllib = _Later(_tomllib)

@@ -2,11 +2,11 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from demijohn._lib.later import tomllib
 from demijohn.errors import ConfigurationError
 
 __all__ = ["Source", "flatten_toml", "read_env_file", "read_secret_files", "read_toml"]
