@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
@@ -200,6 +202,22 @@ def test_without_a_with_block(own_app: App) -> None:
     assert own_app.log == ["start"]
     second.close()
     assert own_app.log == ["start", "stop"]
+
+
+def test_a_client_that_nobody_closes() -> None:
+    """At the end of the process the app is shut down all the same."""
+    program = (
+        "from demijohn import App\n"
+        "from demijohn.testing import TestClient\n"
+        "app = App()\n"
+        "app.get('/')(lambda: 'x')\n"
+        "app.on_shutdown(lambda: print('stopped'))\n"
+        "client = TestClient(app)\n"
+        "print(client.get('/').text)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["x", "stopped"]
+    assert result.stderr == ""
 
 
 @LIVE

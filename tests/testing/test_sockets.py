@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from demijohn import App
 from demijohn.errors import DemijohnError
-from demijohn.http import WebSocketDisconnect
+from demijohn.http import WebSocket, WebSocketDisconnect
 from demijohn.testing import AsyncClient, SocketRefused, TestClient
 from demijohn.types import Receive, Scope, Send
 
@@ -180,6 +181,33 @@ def test_over_a_real_socket() -> None:
             pass
         assert refused.value.response.status_code == 403
     assert sockets_left == []
+
+
+def test_sockets_of_an_app() -> None:
+    """Handlers of an app serve sockets; what they raise surfaces, and a path that is nowhere is a refusal."""
+    app = App()
+
+    @app.websocket("/rooms/{room}")
+    async def talk(socket: WebSocket, room: str) -> None:
+        await socket.accept()
+        async for message in socket:
+            if message == "fail":
+                raise ZeroDivisionError("in the room")
+            await socket.send_text(f"{room}: {message}")
+
+    with TestClient(app) as client:
+        with client.websocket("/rooms/a") as ws:
+            ws.send_text("hello")
+            assert ws.receive_text() == "a: hello"
+            ws.send_text("fail")
+            with pytest.raises(ZeroDivisionError, match="in the room"):
+                ws.receive()
+        with pytest.raises(SocketRefused) as refused, client.websocket("/nowhere"):
+            pass
+        assert refused.value.response.status_code == 404
+    with TestClient(app, live=True) as client, client.websocket("/rooms/b") as ws:
+        ws.send_text("hello")
+        assert ws.receive_text() == "b: hello"
 
 
 async def test_several_sockets_at_once() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote
 
@@ -30,7 +31,7 @@ class Match(NamedTuple):
     """
 
     target: Any = None
-    params: Mapping[str, Any] = {}
+    params: Mapping[str, Any] = MappingProxyType({})
     route: Route | None = None
     allowed: tuple[str, ...] = ()
     redirect: str | None = None

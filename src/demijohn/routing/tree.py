@@ -122,9 +122,10 @@ def shaped(segment: Segment, converters: Mapping[str, Converter[Any]]) -> Callab
     take = [converter.matcher() for converter in used]
     free = [isinstance(converter, StrConverter) and converter.takes_all for converter in used]
     skipped, cut = len(prefix), len(suffix)
-    rest = (
-        _one(take[0]) if len(take) == 1 else _two(take, literals[0]) if len(take) == 2 else _many(take, literals, free)
-    )
+    if len(take) == 2:
+        rest = _two_free(literals[0]) if all(free) else _two(take, literals[0])
+    else:
+        rest = _one(take[0]) if len(take) == 1 else _many(take, literals, free)
 
     def match(text: str) -> list[Any] | None:
         if not text.startswith(prefix) or not text.endswith(suffix) or skipped + cut >= len(text):
@@ -138,6 +139,16 @@ def _one(take: Callable[[str], Any]) -> Callable[[str], list[Any] | None]:
     def match(text: str) -> list[Any] | None:
         value = take(text)
         return None if value is MISSING else [value]
+
+    return match
+
+
+def _two_free(literal: str) -> Callable[[str], list[Any] | None]:
+    width = len(literal)
+
+    def match(text: str) -> list[Any] | None:
+        position = text.rfind(literal, 1, len(text) - 1)  # what comes after the literal is not empty
+        return None if position == -1 else [text[:position], text[position + width :]]
 
     return match
 

@@ -9,6 +9,7 @@ import httpx2
 
 from demijohn.errors import DemijohnError
 from demijohn.testing.harness import Harness
+from demijohn.testing.home import stop_all
 from demijohn.testing.live import LiveServer
 from demijohn.testing.portal import Portal, TaskRunner, shared_portal
 from demijohn.testing.sockets import AppWire, AsyncSocketSession, LiveWire, SocketSession, Wire
@@ -65,6 +66,8 @@ class TestClient(httpx2.Client):
     ) -> None:
         self.app = app
         self.portal: Portal = shared_portal()
+        if stop_all not in self.portal.at_close:
+            self.portal.at_close.append(stop_all)
         self.harness = harness or Harness(app, runs=self.portal, base_url=base_url)
         self._raises = raise_server_exceptions
         self._live: LiveServer | None = None

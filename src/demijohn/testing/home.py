@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from demijohn.testing.lifespan import Lifespan
 
-__all__ = ["Home", "home_of"]
+__all__ = ["Home", "home_of", "stop_all"]
 
 T = TypeVar("T")
 
@@ -71,6 +71,13 @@ class Home:
         if loop is None or loop is asyncio.get_running_loop():
             return await make()
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(make(), loop))
+
+
+async def stop_all(loop: asyncio.AbstractEventLoop) -> None:
+    """Stop every app that still runs on a loop: those whose clients nobody closed."""
+    for home in list(_homes.values()):
+        if home.loop is loop:
+            await home.stop()
 
 
 _homes: WeakKeyDictionary[Any, Home] = WeakKeyDictionary()

@@ -4,7 +4,7 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, contextmanager
 from contextvars import Context
@@ -37,6 +37,8 @@ class Portal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._process = 0
+        self.at_close: list[Callable[[asyncio.AbstractEventLoop], Coroutine[Any, Any, None]]] = []
+        """Coroutine functions of the loop that run before it ends."""
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -118,7 +120,10 @@ class Portal:
             runner.close()
 
     def close(self) -> None:
-        """Cancel what runs on the loop, and end it with its thread."""
+        """Run what is due at the end, cancel what runs on the loop, and end it with its thread."""
+        if self._loop is not None and self._process == os.getpid():
+            for function in self.at_close:
+                self.run(function(self._loop))
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is None or thread is None or self._process != os.getpid() or not thread.is_alive():
