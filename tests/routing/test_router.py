@@ -55,6 +55,11 @@ def test_the_specific_goes_before_the_general():
     assert found(router, "/@ann") == ("/@{user}", {"user": "ann"})
     assert found(router, "/ann") == ("/{name}", {"name": "ann"})
     assert found(router, "/ann/x") == ("/{rest:path}", {"rest": "ann/x"})
+    router = make("/a{x}", "/ab{x}", "/{x}.b", "/{x}.ab", "/a{x}.b")
+    assert found(router, "/abc") == ("/ab{x}", {"x": "c"})
+    assert found(router, "/ac") == ("/a{x}", {"x": "c"})
+    assert found(router, "/c.ab") == ("/{x}.ab", {"x": "c"})
+    assert found(router, "/ac.b") == ("/a{x}.b", {"x": "c"})
 
 
 def test_a_dead_end_goes_back():
@@ -207,6 +212,7 @@ def test_defaults_are_parameters():
         ("/posts/{id:int}", "/posts/7/", "/posts/7"),
         ("/a b/{name}/", "/a b/é", "/a%20b/%C3%A9/"),
         ("/posts", "/posts//", None),
+        ("/posts/", "/posts//", None),
         ("/{name}/{host}/", "//evil.example", None),
         ("/{name}", "/\\evil.example/", "/%5Cevil.example"),
         ("/f/{name}", "/f/a%2Fb/", "/f/a%2Fb"),
