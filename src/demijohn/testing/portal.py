@@ -120,7 +120,7 @@ class Portal:
             runner.close()
 
     def close(self) -> None:
-        """Run what is due at the end, cancel what runs on the loop, and end it with its thread."""
+        """Run what is due at the end, cancel the rest, and end the loop and its thread."""
         if self._loop is not None and self._process == os.getpid():
             for function in self.at_close:
                 self.run(function(self._loop))
