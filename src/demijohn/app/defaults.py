@@ -8,12 +8,15 @@ This is one of the four places that import by string.
 import importlib
 from typing import Any
 
-__all__ = ["default_battery"]
+__all__ = ["BATTERIES", "COMPANIONS", "default_battery"]
 
 BATTERIES = {
     "templating": ("demijohn.templating", "Templates"),
     "sessions": ("demijohn.sessions", "Sessions"),
+    "migrations": ("demijohn.migrations", "Migrations"),
 }
+COMPANIONS = {"db": "migrations"}
+"""What comes with a battery, unless it was added by hand: its name up to a colon, and the companion."""
 
 
 def default_battery(name: str) -> Any:

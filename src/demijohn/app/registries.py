@@ -1,6 +1,6 @@
 """The places where batteries add to an app: small lists and maps, filled by `install`, read at the start."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from demijohn._lib.text import did_you_mean
@@ -69,13 +69,23 @@ class Commands:
 
     def __init__(self) -> None:
         self._commands: list[tuple[str | None, Any]] = []
+        self._sources: list[Callable[[], Iterable[tuple[str | None, Any]]]] = []
 
     def add(self, function: Any, *, name: str | None = None) -> None:
         """Add a function with annotated parameters, or a Click command (Any: either)."""
         self._commands.append((name, function))
 
+    def add_source(self, source: Callable[[], Iterable[tuple[str | None, Any]]]) -> None:
+        """Add commands that are made when somebody asks for them (Any: functions, or Click commands).
+
+        What they import is not loaded by a server.
+        """
+        self._sources.append(source)
+
     def __iter__(self) -> Iterator[tuple[str | None, Any]]:
-        return iter(self._commands)
+        yield from self._commands
+        for source in self._sources:
+            yield from source()
 
 
 class TemplateRegistry:

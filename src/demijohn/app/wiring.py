@@ -13,7 +13,7 @@ from demijohn._lib.source import caller
 from demijohn.app.assets import Assets, Fallback, find_assets
 from demijohn.app.binders import Binders
 from demijohn.app.checks import Checks
-from demijohn.app.defaults import BATTERIES, default_battery
+from demijohn.app.defaults import BATTERIES, COMPANIONS, default_battery
 from demijohn.app.encoding import Encoder
 from demijohn.app.lifespan import Lifespan
 from demijohn.app.offloading import Processes
@@ -322,6 +322,10 @@ class Wiring(Scaffold):
                 for name in found:
                     self.need(name)
                 progress = bool(found)
+        if final and not self._pending:
+            for companion in {COMPANIONS.get(name.partition(":")[0], "") for name in self.batteries}:
+                if companion and companion not in self.batteries:
+                    self.need(companion)
         if final and self._pending:
             battery = self._pending[0]
             lacking = [name for name in battery.requires if name not in self.batteries]

@@ -136,6 +136,7 @@ def column(
     examples: tuple[Any, ...] = (),
     deprecated: bool = False,
     extra: Mapping[str, Any] = ...,
+    renamed_from: str | None = None,
 ) -> MappedColumn[Any]: ...
 def column(
     type_: TypeEngine[Any] | type[TypeEngine[Any]] | None = None,
@@ -177,6 +178,7 @@ def column(
     examples: tuple[Any, ...] = (),
     deprecated: bool = False,
     extra: Mapping[str, Any] | None = None,
+    renamed_from: str | None = None,
 ) -> MappedColumn[Any]:
     """Describe a column once.
 
@@ -202,6 +204,7 @@ def column(
         label, help, placeholder, min_length, max_length, pattern, gt, ge, lt, le, multiple_of, choices, format,
         check, readonly,
             private, examples, deprecated, extra: See `demijohn.schema.Field`.
+        renamed_from: The name that the column had, for the next migration.
 
     Raises:
         ModelError: Arguments that exclude each other.
@@ -235,6 +238,8 @@ def column(
     elif generated is not None:
         arguments.append(Computed(generated, persisted=True))
     options: dict[str, Any] = {"info": {SPEC: spec}}
+    if renamed_from is not None:
+        options["info"]["renamed_from"] = renamed_from
     if has_default:
         options["insert_default"] = default
     if nullable is not None:

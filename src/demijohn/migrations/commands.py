@@ -1,0 +1,183 @@
+"""The commands: `demijohn makemigrations`, `migrate` and their like, as Click commands."""
+
+import sys
+from collections.abc import Callable
+from typing import TypeAlias
+
+import click
+
+from demijohn.migrations.naming import Ask
+from demijohn.migrations.project import Project
+
+Find: TypeAlias = Callable[[str], Project]
+
+__all__ = ["commands_for"]
+
+_DATABASE = click.option("--database", default="default", show_default=True, help="The alias of the database.")
+
+
+def _ask(no_input: bool) -> Ask | None:
+    if no_input or not sys.stdin.isatty():
+        return None
+    return lambda question: click.confirm(question, default=False)
+
+
+def _shorter(path: object) -> str:
+    from pathlib import Path
+
+    try:
+        return str(Path(str(path)).relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def commands_for(find: Find) -> list[click.Command]:
+    """Return the commands that work on the migrations of an app."""
+    return [*_making(find), *_running(find), *_joining(find)]
+
+
+def _making(find: Find) -> list[click.Command]:
+    @click.command()
+    @click.argument("name", required=False)
+    @_DATABASE
+    @click.option("--empty", is_flag=True, help="Write a file with nothing in it, for SQL or data of your own.")
+    @click.option("--allow-drop", is_flag=True, help="What is gone from the models may be dropped.")
+    @click.option("--check", is_flag=True, help="Write nothing; exit with 1 where a migration is missing.")
+    @click.option("--no-input", is_flag=True, help="Never ask; stop where a question would come.")
+    def makemigrations(
+        name: str | None, database: str, empty: bool, allow_drop: bool, check: bool, no_input: bool
+    ) -> None:
+        """Write the next migration: what the models say and the database does not have yet."""
+        project = find(database)
+        if empty:
+            made = [project.make_empty(name or "data")]
+        elif check:
+            if project.changes(allow_drop=True):
+                click.echo("The models say more than the migrations do. Run: demijohn makemigrations")
+                raise SystemExit(1)
+            click.echo("The migrations say all that the models do.")
+            return
+        else:
+            made = project.make(name, ask=_ask(no_input), allow_drop=allow_drop)
+        if not made:
+            click.echo("Nothing to write: the migrations say all that the models do.")
+        for one in made:
+            click.echo(f"Wrote {_shorter(one.path)}: {one.doc}")
+            if not empty:
+                _print_sql(project, one.name)
+        if made and not empty:
+            click.echo("Read it, then: demijohn migrate")
+
+    return [makemigrations]
+
+
+def _print_sql(project: Project, name: str, *, down: bool = False) -> None:
+    for statement in project.sql(name, down=down):
+        click.secho("".join(f"    {line}\n" for line in f"{statement};".splitlines()), nl=False, dim=True)
+
+
+def _running(find: Find) -> list[click.Command]:
+    @click.command()
+    @click.argument("target", required=False)
+    @_DATABASE
+    @click.option("--check", is_flag=True, help="Change nothing; exit with 1 where migrations are pending.")
+    @click.option("--sql", is_flag=True, help="Change nothing; print the SQL of what is pending.")
+    @click.option("--fake", is_flag=True, help="Note the migrations as applied without running them.")
+    def migrate(target: str | None, database: str, check: bool, sql: bool, fake: bool) -> None:
+        """Apply the migrations that the database lacks: all, or up to TARGET."""
+        project = find(database)
+        if not len(project.history):
+            _tell_empty(project)
+            return
+        pending = project.pending()
+        if check:
+            click.echo("\n".join(f"pending: {one.name}" for one in pending) or "No migration is pending.")
+            raise SystemExit(1 if pending else 0)
+        if sql:
+            for one in pending:
+                click.echo(f"-- {one.name}: {one.doc}")
+                for statement in project.sql(one.name):
+                    click.echo(f"{statement};")
+            return
+        if fake:
+            names = {project.history.get(target).name} if target else set(project.history.heads)
+            project.fake(names)
+            click.echo(f"Noted as applied: {', '.join(sorted(names))}")
+            return
+        done = project.migrate(target, say=click.echo)
+        click.echo(f"{len(done)} applied." if done else "Up to date: no migration is pending.")
+
+    @click.command()
+    @click.argument("target", required=False)
+    @_DATABASE
+    @click.option("--steps", default=1, show_default=True, help="How many, where there is no TARGET.")
+    def rollback(target: str | None, database: str, steps: int) -> None:
+        """Take back the last migration, or all behind TARGET (`zero` for every one)."""
+        done = find(database).rollback(target, steps=steps, say=click.echo)
+        click.echo(f"{len(done)} taken back." if done else "Nothing to take back.")
+
+    @click.command()
+    @_DATABASE
+    def showmigrations(database: str) -> None:
+        """List the migrations, and which of them the database has."""
+        project = find(database)
+        if not len(project.history):
+            _tell_empty(project)
+            return
+        applied = project.applied()
+        for one in project.history:
+            mark = "x" if one.name in applied else " "
+            origin = f" (from {one.origin})" if one.origin else ""
+            click.echo(f"[{mark}] {one.name}  {one.doc}{origin}")
+        if len(project.history.heads) > 1:
+            click.secho(f"Two heads: {', '.join(project.history.heads)}. See: demijohn explain DJN-840", fg="red")
+
+    @click.command()
+    @click.argument("name")
+    @_DATABASE
+    @click.option("--down", is_flag=True, help="The SQL that takes it back.")
+    def sqlmigrate(name: str, database: str, down: bool) -> None:
+        """Print the SQL of a migration, as this database gets it."""
+        for statement in find(database).sql(name, down=down):
+            click.echo(f"{statement};")
+
+    return [migrate, rollback, showmigrations, sqlmigrate]
+
+
+def _tell_empty(project: Project) -> None:
+    """Say what `migrate` would do where there is no migration, and why it does nothing."""
+    folder = _shorter(project.folder)
+    changes = project.changes(allow_drop=True)
+    if not changes:
+        click.echo(
+            f"Nothing to do. `migrate` applies the files of {folder}/ to the database; there are none, and no model "
+            "asks for a table.\nDeclare one (`class Post(Model): ...`) in a module that the app imports, then run: "
+            "demijohn makemigrations"
+        )
+        return
+    names = ", ".join(sorted(key for key in changes.texts if " " not in key))
+    click.echo(
+        f"Nothing was changed. `migrate` applies the files of {folder}/, and there are none yet.\n"
+        f"The models ask for these tables: {names}.\n"
+        "Write the first file from them: demijohn makemigrations"
+    )
+
+
+def _joining(find: Find) -> list[click.Command]:
+    @click.command()
+    @click.argument("name", default="merge")
+    @_DATABASE
+    def merge(name: str, database: str) -> None:
+        """Write a migration that follows both heads, where both were deployed."""
+        one = find(database).merge(name)
+        click.echo(f"Wrote {_shorter(one.path)}: {one.doc}")
+
+    @click.command()
+    @click.argument("head")
+    @_DATABASE
+    def rebase(head: str, database: str) -> None:
+        """Put the branch that ends in HEAD behind the other; it must not have been deployed."""
+        for old, new in find(database).rebase(head):
+            click.echo(f"{old} is now {new}")
+
+    return [merge, rebase]

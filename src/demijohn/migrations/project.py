@@ -1,0 +1,242 @@
+"""One database with its history: what the commands, the checks and the error page do."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import MetaData
+from sqlalchemy.engine import Connection
+
+from demijohn._lib.text import did_you_mean
+from demijohn.db import Database, Model
+from demijohn.errors import ConfigurationError
+from demijohn.migrations.changes import Changes
+from demijohn.migrations.comparing import compare, own_tables
+from demijohn.migrations.connecting import USUAL, MigrationLimits, connect, engine_for, run
+from demijohn.migrations.faults import BadHistory, Behind
+from demijohn.migrations.history import History, Migration, slug_of
+from demijohn.migrations.naming import Ask, Renamed
+from demijohn.migrations.origins import bring
+from demijohn.migrations.rendering import render, render_file, slug_for, title_for
+from demijohn.migrations.running import Runner, applied_of, sql_of, stamp
+
+__all__ = ["Project", "databases_of", "project_of"]
+
+T = TypeVar("T")
+Say = Callable[[str], None]
+
+
+def databases_of(app: Any) -> dict[str, Database]:
+    """Return the databases of an app by alias (Any: the app)."""
+    found = [battery for battery in app.batteries.values() if isinstance(battery, Database)]
+    return {database.alias: database for database in found}
+
+
+def project_of(
+    app: Any, alias: str, *, folder: Path, metadata: Iterable[MetaData], limits: MigrationLimits | None, url: str | None
+) -> "Project":
+    """Return the database of an alias with its history.
+
+    Args:
+        app: The app (Any: it has registries of every kind).
+        alias: The alias of the database.
+        folder: Where the files are, relative to the app.
+        metadata: Tables beside those of the models.
+        limits: How long things may take.
+        url: A direct URL of the default database.
+
+    Raises:
+        ConfigurationError: There is no such database.
+    """
+    databases = databases_of(app)
+    if alias not in databases:
+        raise ConfigurationError(
+            f"The app has no database {alias!r}.{did_you_mean(alias, databases)}",
+            why=f"It has {', '.join(map(repr, databases)) or 'none'}.",
+            fix='db = app.use(Database("sqlite:///app.db"))',
+            code="DJN-852",
+        )
+    folder = app.root_path / folder
+    brought = {
+        name: Path(path)
+        for name, one in app.batteries.items()
+        if (path := getattr(one, "migrations", None)) is not None and isinstance(path, str | Path)
+    }
+    project = Project(
+        databases[alias],
+        folder if alias == "default" else folder / alias,
+        metadata=[Model.metadata, *metadata],
+        limits=limits or USUAL,
+        url=url if alias == "default" else None,
+    )
+    project.brought = brought if alias == "default" else {}
+    return project
+
+
+class Project:
+    """A database and the folder of its migrations.
+
+    Args:
+        database: The database.
+        folder: The folder; it need not exist yet.
+        metadata: Where the tables of the models are.
+        limits: How long things may take.
+        url: A direct URL, where it differs from that of the app.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        *,
+        metadata: Iterable[MetaData] = (Model.metadata,),
+        limits: MigrationLimits = USUAL,
+        url: str | None = None,
+    ) -> None:
+        self.database = database
+        self.folder = folder
+        self.metadata = list(dict.fromkeys(metadata))
+        self.limits = limits
+        self.url = url
+        self.history = History(folder)
+        self.brought: dict[str, Path] = {}
+
+    def call(self, function: Callable[[Connection], T], *, reading: bool = True) -> T:
+        """Run a function with a connection for migrations."""
+
+        def work() -> T:
+            engine = engine_for(self.database, url=self.url, limits=self.limits)
+            with connect(engine, reading=reading) as connection:
+                return function(connection)
+
+        return run(work)
+
+    def applied(self) -> set[str]:
+        """Return the names of the migrations that the database has."""
+        return self.call(lambda connection: applied_of(connection, self.history))
+
+    def pending(self) -> list[Migration]:
+        """Return the migrations that the database lacks, in their order."""
+        if not len(self.history):
+            return []
+        applied = self.applied()
+        return [one for one in self.history if one.name not in applied]
+
+    def migrate(self, target: str | None = None, *, say: Say = print) -> list[str]:
+        """Apply what is missing; returns the names."""
+        return self.call(
+            lambda connection: Runner(connection, self.history, limits=self.limits, say=say).upgrade(target),
+            reading=False,
+        )
+
+    def rollback(self, target: str | None = None, *, steps: int = 1, say: Say = print) -> list[str]:
+        """Take back the last migrations; returns the names."""
+        return self.call(
+            lambda connection: Runner(connection, self.history, limits=self.limits, say=say).rollback(
+                target, steps=steps
+            ),
+            reading=False,
+        )
+
+    def sql(self, name: str, *, down: bool = False) -> list[str]:
+        """Return the statements of a migration on this database."""
+        one = self.history.get(name)
+        return self.call(lambda connection: sql_of(self.history, one, connection, down=down))
+
+    def fake(self, names: set[str]) -> None:
+        """Note migrations as applied without running them."""
+        self.call(lambda connection: stamp(connection, names), reading=False)
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def changes(self, *, ask: Ask | None = None, allow_drop: bool = False) -> Changes:
+        """Return what the models say that the database does not.
+
+        Raises:
+            Behind: The database lacks migrations.
+        """
+        Model.registry.configure()
+        tables = own_tables(self.metadata, self.database.alias)
+        renamed = Renamed(tables, declared=_declared(), ask=ask, allow_drop=allow_drop)
+
+        def work(connection: Connection) -> Changes:
+            applied = applied_of(connection, self.history)
+            pending = [one.name for one in self.history if one.name not in applied]
+            if pending:
+                raise Behind(pending)
+            return compare(connection, tables, self.history, renamed)
+
+        return self.call(work)
+
+    def make(self, name: str | None = None, *, ask: Ask | None = None, allow_drop: bool = False) -> list[Migration]:
+        """Write the next migration from the models; none where there is nothing to say.
+
+        Args:
+            name: Words for the name of the file.
+            ask: Asks whether something was renamed or may be dropped; without it both are refused.
+            allow_drop: Whether what is gone from the models may be dropped.
+
+        Raises:
+            Behind: The database lacks migrations.
+            AmbiguousRename, DropRefused: Nobody is there to ask.
+            TwoHeads: The history has two ends.
+        """
+        head = self.history.head
+        brought = bring(self.history, self.brought)
+        if brought:
+            return brought
+        changes = self.changes(ask=ask, allow_drop=allow_drop)
+        if not changes:
+            return []
+        upgrade, downgrade, imports = self.call(lambda _: render(changes))
+        full = self.history.next_name(slug_of(name) if name else slug_for(changes, first=head is None))
+        source = render_file(
+            full,
+            () if head is None else (head,),
+            title=title_for(changes),
+            upgrade=upgrade,
+            downgrade=downgrade,
+            imports=imports,
+            texts=changes.texts,
+        )
+        return [self.history.add(full, source)]
+
+    def make_empty(self, name: str) -> Migration:
+        """Write a migration with nothing in it, for SQL or data of one's own."""
+        head = self.history.head
+        full = self.history.next_name(slug_of(name))
+        title = name.strip().capitalize().rstrip(".") + "."
+        source = render_file(full, () if head is None else (head,), title=title, upgrade="", downgrade="")
+        return self.history.add(full, source)
+
+    def merge(self, name: str = "merge") -> Migration:
+        """Write a migration that follows both heads and does nothing else.
+
+        Raises:
+            BadHistory: There is only one head.
+        """
+        heads = self.history.heads
+        if len(heads) < 2:
+            raise BadHistory(
+                f"The history has {len(heads)} head.",
+                why="There is nothing to bring together.",
+                fix="demijohn showmigrations",
+            )
+        full = self.history.next_name(slug_of(name))
+        source = render_file(
+            full, tuple(heads), title=f"Bring {' and '.join(heads)} together.", upgrade="", downgrade=""
+        )
+        return self.history.add(full, source)
+
+    def rebase(self, name: str) -> list[tuple[str, str]]:
+        """Put the branch of a head behind the other; returns pairs of old and new names."""
+        return self.history.rebase(name, applied=self.applied())
+
+
+def _declared() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for mapper in Model.registry.mappers:
+        old = mapper.class_.__dict__.get("__renamed_from__")
+        if old:
+            found[str(mapper.class_.__table__.name)] = old
+    return found
