@@ -40,7 +40,8 @@ class Bench:
 
     def models(self, metadata: MetaData, **options: Any) -> Project:
         """Return the project with these models."""
-        self.project = Project(self.database, self.folder, metadata=[metadata], limits=MigrationLimits(lock=1, **options))
+        limits = MigrationLimits(lock=1, **options)
+        self.project = Project(self.database, self.folder, metadata=[metadata], limits=limits)
         return self.project
 
     def step(self, metadata: MetaData, **options: Any) -> str:

@@ -204,10 +204,6 @@ def enum_type(cls: type[enum.Enum]) -> Enum:
         name=None,
     )
 
-    def copy(self, **options: Any) -> "EnumType":
-        """Return another one for a copy of the table, as migrations make it."""
-        return EnumType(self.enum_class) if self.enum_class is not None else self
-
 
 class IntEnumType(TypeDecorator[Any]):
     """An enumeration of integers, stored as such."""
