@@ -1,6 +1,5 @@
 """Work that would hold up the event loop: to a thread where it blocks, to a process where it computes."""
 
-import pickle
 from collections.abc import Callable
 from functools import partial
 from typing import Any, ParamSpec, Self, TypeVar
@@ -78,6 +77,8 @@ class Processes:
         Raises:
             NotSendable: The function or a value cannot be sent.
         """
+        import pickle
+
         try:
             pickle.dumps(call)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
