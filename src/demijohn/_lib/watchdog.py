@@ -7,6 +7,7 @@ import sys
 import sysconfig
 import threading
 import time
+from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Final
 
@@ -25,6 +26,8 @@ _FOREIGN: Final = tuple(
         if (path := sysconfig.get_path(name))
     }
 )
+_RUNNERS: Final = (os.path.join("asyncio", "runners.py"), os.path.join("asyncio", "base_events.py"))
+"""Below these stands who started the loop, not what runs in it."""
 _REMEMBERED: Final = 1000
 
 
@@ -38,11 +41,16 @@ class Watchdog:
     Args:
         loop: The loop that runs in the calling thread.
         threshold: Seconds without a turn of the loop that are worth a warning.
+        progress: Returns a number that grows while work is done: a turn that is long because much is done in it is no
+            block. It is called in the thread.
     """
 
-    def __init__(self, loop: "asyncio.AbstractEventLoop", *, threshold: float) -> None:
+    def __init__(
+        self, loop: "asyncio.AbstractEventLoop", *, threshold: float, progress: Callable[[], int] = int
+    ) -> None:
         self.threshold = threshold
         self._loop = loop
+        self._progress = progress
         self._interval = threshold / 3
         self._thread_id = threading.get_ident()
         self._beaten_at = time.monotonic()
@@ -71,12 +79,15 @@ class Watchdog:
 
     def _watch(self) -> None:
         reported = 0.0
+        done, done_at = self._progress(), 0.0
         while True:
             before = time.monotonic()
             if self._stopped.wait(self._interval):
                 return
             now = time.monotonic()
-            beaten = self._beaten_at
+            if self._progress() != done:
+                done, done_at = self._progress(), now
+            beaten = max(self._beaten_at, done_at)
             # A thread that slept too long itself was stopped together with the loop: nobody is to blame.
             is_awake = now - before < self.threshold + self._interval
             if is_awake and now - beaten > self.threshold + self._interval and beaten != reported:
@@ -118,7 +129,7 @@ def find_blocking_frame(innermost: FrameType) -> FrameType | None:
     """
     library: FrameType | None = None
     frame: FrameType | None = innermost
-    while frame is not None:
+    while frame is not None and not frame.f_code.co_filename.endswith(_RUNNERS):
         kind = _kind_of(frame.f_code)
         if kind == "user":
             return frame

@@ -208,6 +208,7 @@ class Answering(Flow):
         )
         self._write(text)
         self._finish(0)
+        hub.served -= 1
 
     def fail(self, status: int) -> None:
         """Answer a request whose handler did not."""

@@ -73,6 +73,7 @@ class Connection(Answering):
             self._server = (name, None)
         is_trusted = hub.proxies is not None and hub.proxies.trusts(self._client[0] if self._client else None)
         self._unusual = is_trusted or self._scheme == "https" or bool(hub.config.root_path)
+        hub.accepted += 1
         has_room = hub.make_room()
         hub.connections.add(self)
         self.deadline = hub.clock + hub.timeouts.headers
@@ -364,7 +365,7 @@ class Connection(Answering):
         self._phase = RUN
         if not self._is_new:
             request.http_version = "1.0"
-        if hub.active >= hub.max_active:
+        if hub.active >= hub.max_active and not hub.admits():
             self.request = request
             self._overloaded()
             return

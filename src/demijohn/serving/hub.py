@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+import socket
+from collections.abc import Callable, Coroutine, Sequence
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from demijohn.http import Request
 from demijohn.serving.config import ServerConfig
 from demijohn.serving.head import HeadReader
+from demijohn.serving.overload import Overload
 from demijohn.serving.proxies import ProxyReader
 from demijohn.serving.writer import Writer
 
@@ -31,13 +33,33 @@ class ServedApp(Protocol):
         raise NotImplementedError
 
 
+_OTHER_FILES: Final = 64
+"""Open files that are left to the app: databases, logs, templates."""
+
+
+def _files_allowed() -> int:
+    """Return how many files this process may have open."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 1 << 30
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 1 << 30 if allowed == resource.RLIM_INFINITY else max(allowed, 2 * _OTHER_FILES)
+
+
 class Hub:
     """The middle of one server in one process.
 
     Attributes are plain, since every request reads some of them.
     """
 
-    def __init__(self, app: Any, config: ServerConfig, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        app: Any,
+        config: ServerConfig,
+        loop: asyncio.AbstractEventLoop,
+        sockets: Sequence[socket.socket] = (),
+    ) -> None:
         timeouts, capacity = config.timeouts, config.capacity
         self.app = app
         self.handle: Callable[[Request, Any], Coroutine[Any, Any, None]] = app.handle
@@ -65,14 +87,18 @@ class Hub:
         self.access_log = config.access_log
         self.active = 0
         """Requests whose handler has begun and has not answered."""
+        self.overload = Overload(sockets, sharers=1 if config.reuse_port else config.workers)
+        self.accepted = 0
+        """Connections that were accepted, ever."""
         self.served = 0
-        """Responses that were written, ever."""
+        """Requests that a handler answered, ever."""
         self.refused = 0
         """Requests that were refused by the server itself, ever."""
         self.is_draining = False
         self.is_plain = not config.access_log
         """Whether responses may take the short way: nobody wants to hear of each, and connections stay."""
         self.max_active = capacity.requests
+        self.max_connections = min(capacity.connections, _files_allowed() - _OTHER_FILES)
         self.keep_alive = timeouts.keep_alive
         self.clock = loop.time()
         """The time of the loop as of the last tick; good to half a second."""
@@ -109,7 +135,9 @@ class Hub:
 
     def _tick(self) -> None:
         now = self.clock = self.loop.time()
-        self._timer = self.loop.call_later(self.interval, self._tick)
+        interval = self.overload.tick(now, answered=self.served, interval=self.interval)
+        self.max_active = -1 if self.overload.is_there else self.capacity.requests
+        self._timer = self.loop.call_later(interval, self._tick)
         self.writer.tick()
         # A copy: what runs out of time leaves the set.
         for connection in [each for each in self.connections if each.deadline <= now]:
@@ -121,9 +149,13 @@ class Hub:
         if self.on_tick is not None:
             self.on_tick()
 
+    def admits(self) -> bool:
+        """Return whether one more request may begin; asked only where the simple count says no."""
+        return self.active < self.capacity.requests and self.overload.admits()
+
     def make_room(self) -> bool:
         """Return whether one more connection fits, after closing the idle one that has waited longest if need be."""
-        if len(self.connections) + len(self.sockets) < self.capacity.connections:
+        if len(self.connections) + len(self.sockets) < self.max_connections:
             return True
         idle = [each for each in self.connections if each.is_idle]
         if not idle:

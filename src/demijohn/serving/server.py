@@ -78,7 +78,7 @@ class Server:
             startup = getattr(self.app, "startup", None)
             if lifespan and startup is not None:
                 await startup()
-            self.hub = hub = Hub(self.app, config, loop)
+            self.hub = hub = Hub(self.app, config, loop, self.sockets)
             if callable(self.app):
                 install_upgrade(hub)
                 if config.http2:

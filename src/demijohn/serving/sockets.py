@@ -13,6 +13,7 @@ from demijohn.serving.config import ServerConfig
 __all__ = ["CannotListen", "describe", "open_sockets", "remove_unix_sockets"]
 
 _FIRST_SYSTEMD: Final = 3
+_UNSENT: Final = 128 * 1024
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:]*))(?::(?P<port>\d+))?")
 
 
@@ -78,6 +79,7 @@ def _open_address(bind: str, config: ServerConfig) -> list[socket.socket]:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6 and host != "::":
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        _tune(sock)
         sock.bind(address)
         sock.listen(config.capacity.backlog)
     except OSError as error:
@@ -85,6 +87,15 @@ def _open_address(bind: str, config: ServerConfig) -> list[socket.socket]:
         raise _explain(error, bind, port) from error
     sock.setblocking(False)
     return [sock]
+
+
+def _tune(sock: socket.socket) -> None:
+    """Let the kernel take no more for a slow client than a little beyond what is on its way; connections inherit it."""
+    if sock.family in (socket.AF_INET, socket.AF_INET6) and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
+        except OSError:
+            pass
 
 
 def _explain(error: OSError, bind: str, port: int) -> CannotListen:
@@ -146,6 +157,7 @@ def _adopt(text: str, bind: str) -> socket.socket:
         sock = socket.socket(fileno=os.dup(int(text)))
         if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             sock.listen(128)
+        _tune(sock)
     except (OSError, ValueError) as error:
         raise CannotListen(
             f"The file descriptor of {bind!r} is no listening socket ({error}).",

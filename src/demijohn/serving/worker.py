@@ -129,7 +129,7 @@ class Worker:
             loop.add_reader(self._alive, self._orphaned)
         watchdog = None
         if self._config.block_warning is not None:
-            watchdog = Watchdog(loop, threshold=self._config.block_warning)
+            watchdog = Watchdog(loop, threshold=self._config.block_warning, progress=self._done)
             watchdog.start()
         if self._channel is None:
             logger.info("Serving at %s", ", ".join(server.urls))
@@ -200,6 +200,11 @@ class Worker:
                     self._end()
                 else:
                     self._tell(RECYCLE)
+
+    def _done(self) -> int:
+        """Return a number that grows with what is done."""
+        hub = None if self._server is None else self._server.hub
+        return 0 if hub is None else hub.served + hub.accepted
 
     def _is_worn(self) -> bool:
         hub = None if self._server is None else self._server.hub
