@@ -214,7 +214,7 @@ async def test_four_processes_with_eight_writers_each(sqlite: Database, tmp_path
 async def test_a_temporary_database_is_one_database() -> None:
     """`sqlite://` keeps units of work apart as a file does, and its file is gone after the database."""
     database = Database("sqlite://")
-    path = Path(str(database._plan.url.database))
+    path = Path(str(database.plan.url.database))
     async with database.unit():
         await database.execute("create table t (x)")
         async with database.independent():

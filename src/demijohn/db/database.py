@@ -25,6 +25,7 @@ from demijohn.db.driving import Driving
 from demijohn.db.engines import DatabaseTimeouts, Plan, Resources, make_plan
 from demijohn.db.faults import is_lost_race
 from demijohn.db.models import Model
+from demijohn.db.pinning import pinned
 from demijohn.db.units import Home, Scope, Unit, _scope, current_unit, work
 
 __all__ = ["Block", "Database", "UnitBlock"]
@@ -73,19 +74,26 @@ class Database:
         def plan(one: str) -> Plan:
             return make_plan(one, connections=connections, timeouts=timeouts, pooler=pooler, options=options or {})
 
-        self._plan = plan(url)
+        self.plan = plan(url)
         self._replicas = [plan(replica) for replica in replicas]
         self._resources: dict[tuple[int, int], tuple[asyncio.AbstractEventLoop, list[Resources]]] = {}
-        if self._plan.temporary:
-            weakref.finalize(self, _remove, str(self._plan.url.database), os.getpid())
+        self.pin: Connection | None = None
+        self.is_for_tests = False
+        self.use(self.plan)
+
+    def use(self, plan: Plan) -> None:
+        """Go to another place, as tests do; connections that are open have to be disposed of before."""
+        self.plan = plan
+        if plan.temporary:
+            weakref.finalize(self, _remove, str(plan.url.database), os.getpid())
 
     def __repr__(self) -> str:
-        return f"Database({self._plan.url.set(drivername=self.backend).render_as_string()!r}, alias={self.alias!r})"
+        return f"Database({self.plan.url.set(drivername=self.backend).render_as_string()!r}, alias={self.alias!r})"
 
     @property
     def backend(self) -> str:
         """Return `sqlite`, `postgresql`, `mysql`, `mariadb` or `oracle`."""
-        return self._plan.backend
+        return self.plan.backend
 
     def install(self, app: Any) -> None:
         """Plug in: drive requests, bind models, commit before the first byte.
@@ -107,7 +115,7 @@ class Database:
             app.provide(Session, lambda: self.session)
             app.provide(Database, value=self)
         app.health.add(self.name, self.probe)
-        app.test_helpers.add(self.name.replace(":", "_"), lambda: self)
+        app.test_helpers.add(self.name.replace(":", "_"), lambda harness: pinned(self))
         app.lifespan.add(self._life)
 
     @asynccontextmanager
@@ -136,7 +144,7 @@ class Database:
         known = self._resources.get(key)
         if known is not None and known[0] is loop:
             return known[1]
-        made = [plan.make(loop) for plan in (self._plan, *self._replicas)]
+        made = [plan.make(loop) for plan in (self.plan, *self._replicas)]
         self._resources[key] = (loop, made)
         return made
 
@@ -155,6 +163,8 @@ class Database:
 
     def bind_for(self, unit: Unit, clause: Any) -> Engine | Connection:
         """Return where a statement of a unit goes (Any: SQLAlchemy's clause, or None)."""
+        if self.pin is not None:
+            return self.pin
         resources = self.resources(unit.scope.loop)
         if len(resources) > 1 and not unit.wrote and clause is not None and _only_reads(clause):
             return resources[1 + id(unit) // 64 % (len(resources) - 1)].engine

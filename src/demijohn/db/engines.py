@@ -19,7 +19,7 @@ from demijohn.db.dialects.store import Store
 from demijohn.db.driver import spawn
 from demijohn.errors import ConfigurationError
 
-__all__ = ["DatabaseTimeouts", "Plan", "Resources", "make_plan"]
+__all__ = ["DatabaseTimeouts", "Plan", "Resources", "make_plan", "temporary_path"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,6 +179,12 @@ def _to_json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def temporary_path() -> str:
+    """Return the path of a file that only this process knows, in memory where the system offers it."""
+    folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()  # noqa: S108
+    return os.path.join(folder, f"demijohn-{os.getpid()}-{uuid4().hex}.db")
+
+
 def make_plan(
     url: str | URL,
     *,
@@ -217,10 +223,7 @@ def make_plan(
         )
     temporary = False
     if name == "sqlite" and parsed.database in {None, "", ":memory:"}:
-        # A file that only this process knows, in memory where the system offers it: units of work stay apart as in
-        # any file.
-        folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()  # noqa: S108
-        parsed = parsed.set(database=os.path.join(folder, f"demijohn-{os.getpid()}-{uuid4().hex}.db"))
+        parsed = parsed.set(database=temporary_path())
         temporary = True
     parsed = parsed.set(drivername=f"{name}+demijohn")
     return Plan(parsed, connections, timeouts, pooler, options, temporary)

@@ -250,7 +250,8 @@ class QuerySet(Building[M]):
         return await self._with_key(key).one_or_none()
 
     def _get(self, unit: Unit, key: Any) -> M | None:
-        return cast("M | None", unit.session.get(self._model, key))
+        fresh = unit.database.pin is not None and not unit.scope.frame.driven
+        return cast("M | None", unit.session.get(self._model, key, populate_existing=fresh))
 
     def _with_key(self, key: Any) -> "Self":
         keys = self._model.__mapper__.primary_key

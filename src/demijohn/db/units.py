@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any, Protocol, TypeVar, cast
 from weakref import WeakSet
 
-from sqlalchemy import event
+from sqlalchemy import Select, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -40,6 +40,8 @@ class Home(Protocol):
     alias: str
     connections: int
     holders: "WeakSet[Unit]"
+    pin: Connection | None
+    """The one connection of a test; None otherwise."""
 
     @property
     def backend(self) -> str: ...
@@ -181,7 +183,8 @@ class UnitSession(Session):
     """
 
     def __init__(self, unit: "Unit") -> None:
-        super().__init__(expire_on_commit=False)
+        # A test holds everything in one transaction: what a unit commits is a savepoint of it then.
+        super().__init__(expire_on_commit=False, join_transaction_mode="create_savepoint")
         self.unit = unit
 
     def get_bind(self, mapper: Any = None, *, bind: Any = None, **options: Any) -> Engine | Connection:
@@ -237,6 +240,8 @@ class UnitSession(Session):
             return run_in_greenlet(partial(self._execute_internal, statement, params, **options))
         unit = self.unit
         had_begun = unit.is_begun()
+        if unit.database.pin is not None:
+            options = unit.note_pinned(statement, options)
         try:
             return super()._execute_internal(statement, params, **options)
         except BaseException as error:
@@ -257,6 +262,7 @@ class UnitSession(Session):
         unit = self.unit
         had_begun = unit.is_begun()
         new, dirty, deleted = self.new, self.dirty, self.deleted
+        unit.wrote = unit.wrote or unit.database.pin is not None
         written = [*new, *dirty, *deleted]
         changes = changes_of(new, dirty, deleted)
         try:
@@ -392,7 +398,21 @@ class Unit:
 
     def is_begun(self) -> bool:
         """Return whether BEGIN was sent."""
+        if self.database.pin is not None:
+            return self.depth > 0 or self.wrote
         return self._raw is not None and bool(self._raw.is_begun())
+
+    def note_pinned(self, statement: Any, options: dict[str, Any]) -> dict[str, Any]:
+        """In a test, remember a write, and let the queries of a script or of the test itself see fresh rows.
+
+        Any: statements and options of SQLAlchemy.
+        """
+        if not isinstance(statement, Select):
+            self.wrote = True
+        elif not self.scope.frame.driven and statement._propagate_attrs.get("compile_state_plugin") == "orm":
+            execution = options.get("execution_options") or {}
+            options = {**options, "execution_options": {"populate_existing": True, **execution}}
+        return options
 
     def is_clean(self) -> bool:
         """Return whether there is nothing to commit."""
@@ -445,8 +465,9 @@ class Unit:
             raise TransactionLost(self.lost)
         try:
             self.session.flush()
-            self.wrote = self.wrote or self.is_begun()
+            wrote = self.wrote or self.is_begun()
             self.session.commit()
+            self.wrote = wrote and self.database.pin is None
         except BaseException:
             self.roll_back()
             raise
@@ -455,6 +476,7 @@ class Unit:
     def roll_back(self) -> None:
         """Undo what was not committed; runs inside of a greenlet."""
         self.lost = None
+        self.wrote = self.wrote and self.database.pin is None
         self.hooks.clear()
         self.waiting.clear()
         self.savepoints.clear()
