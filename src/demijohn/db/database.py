@@ -172,6 +172,8 @@ class Database:
 
     async def dispose(self) -> None:
         """Close the connections of the running loop."""
+        if self.pin is not None:  # a test holds the connection, and ends it
+            return
         loop = asyncio.get_running_loop()
         known = self._resources.pop((os.getpid(), id(loop)), None)
         if known is not None:

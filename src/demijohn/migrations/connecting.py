@@ -58,7 +58,7 @@ def engine_for(database: Database, *, url: str | None = None, limits: MigrationL
         url: A direct URL, where the database is reached through a pooler that forgets sessions.
         limits: How long things may take.
     """
-    plan_url: URL = database._plan.url if url is None else make_url(url)
+    plan_url: URL = database.plan.url if url is None else make_url(url)
     backend = plan_url.get_backend_name()
     if backend == "postgres":
         backend = "postgresql"
