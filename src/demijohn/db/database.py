@@ -82,7 +82,10 @@ class Database:
         self.use(self.plan)
 
     def use(self, plan: Plan) -> None:
-        """Go to another place, as tests do; connections that are open have to be disposed of before."""
+        """Go to another place, as tests do.
+
+        Connections that are open have to be disposed of before.
+        """
         self.plan = plan
         if plan.temporary:
             weakref.finalize(self, _remove, str(plan.url.database), os.getpid())

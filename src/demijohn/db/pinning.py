@@ -16,7 +16,10 @@ __all__ = ["pinned", "test_plan"]
 
 
 def test_plan(plan: Plan) -> Plan:
-    """Return the plan of the database that tests use: a temporary file, or `test_...` on the same server."""
+    """Return the plan of the database that tests use.
+
+    A temporary file, or `test_...` on the same server.
+    """
     if plan.backend == "sqlite":
         url = plan.url.set(database=temporary_path())
         return Plan(url, plan.connections, plan.timeouts, plan.pooler, plan.options, temporary=True)
@@ -59,7 +62,9 @@ async def fill_anew(engine: Engine, metadata: MetaData, alias: str) -> None:
 
 @asynccontextmanager
 async def pinned(database: Any) -> AsyncIterator[Any]:
-    """Let every unit of work of a database use one connection, and roll back in the end what they committed.
+    """Let every unit of work of a database use one connection.
+
+    And roll back in the end what they committed.
 
     Any: `Database`, which is made above this module.
     """

@@ -403,7 +403,9 @@ class Unit:
         return self._raw is not None and bool(self._raw.is_begun())
 
     def note_pinned(self, statement: Any, options: dict[str, Any]) -> dict[str, Any]:
-        """In a test, remember a write, and let the queries of a script or of the test itself see fresh rows.
+        """In a test.
+
+        Remember a write, and let the queries of a script or of the test itself see fresh rows.
 
         Any: statements and options of SQLAlchemy.
         """
