@@ -3,6 +3,7 @@
 `DEMIJOHN_FUZZ_SECONDS` sets how long; a failure prints the seed, and `DEMIJOHN_FUZZ_SEED` repeats it.
 """
 
+import contextlib
 import os
 import random
 import socket
@@ -135,7 +136,8 @@ def throw(port: int, fuzzer: Fuzzer) -> str:
             if fuzzer.random.random() < 0.2:
                 return ""  # gone without a word
             if fuzzer.random.random() < 0.5:
-                sock.shutdown(socket.SHUT_WR)
+                with contextlib.suppress(OSError):  # the server may have closed it already
+                    sock.shutdown(socket.SHUT_WR)
             while True:
                 more = sock.recv(65536)
                 if not more:
