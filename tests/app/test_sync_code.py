@@ -91,8 +91,11 @@ async def test_a_full_pool_answers_503_at_once() -> None:
         release.wait(10)
         return "x"
 
-    waiting = [asyncio.create_task(call(app, "GET", "/")) for _ in range(3)]
-    while not app.pool.running or app.pool.waiting < 2:
+    waiting = [asyncio.create_task(call(app, "GET", "/"))]
+    while not app.pool.running:  # in the thread already, no longer in the queue
+        await asyncio.sleep(0.001)
+    waiting += [asyncio.create_task(call(app, "GET", "/")) for _ in range(2)]
+    while app.pool.waiting < 2:
         await asyncio.sleep(0.001)
     refused = await call(app, "GET", "/")
     assert (refused.status, refused.headers["retry-after"]) == (503, "1")
