@@ -664,6 +664,33 @@ async def test_stores(app: App, browser: Browser, make_store: type[MemorySession
     assert (len(store), browser.cookies) == (0, {})
 
 
+async def test_hooks_come_too_late_for_a_store(app: App, browser: Browser, caplog: pytest.LogCaptureFixture) -> None:
+    """What an `after_request` hook puts into a stored session is lost, and the log says so; the answer is sent."""
+    app.use(Sessions(store=MemorySessionStore()))
+    counting(app)
+
+    @app.after_request
+    async def hook(response: Response) -> None:
+        current.session["late"] = True
+
+    assert await browser.text("/count") == "1"
+    assert "DJN-724" in caplog.text
+    assert await browser.text("/count") == "2"
+
+
+async def test_hooks_that_put_nonsense_in_lose_it(app: App, browser: Browser, caplog: pytest.LogCaptureFixture) -> None:
+    """A hook that puts something in that cannot be kept loses that alone, not what the handler put in."""
+    counting(app)
+
+    @app.after_request
+    async def hook(response: Response) -> None:
+        current.session["thing"] = object()
+
+    assert await browser.text("/count") == "1"
+    assert "DJN-721" in caplog.text or "thing" in caplog.text
+    assert await browser.text("/count") == "2"
+
+
 async def test_stores_see_no_id(app: App, browser: Browser) -> None:
     """Who reads the store finds no id that a cookie could be made of; ids that nobody gave out are not adopted."""
     store = MemorySessionStore()

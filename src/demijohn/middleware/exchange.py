@@ -129,7 +129,14 @@ def keep_private(request: Any, *variants: str) -> None:
 
 def make_private(response: Response, variants: tuple[str, ...]) -> None:
     """Say in the headers of a response that shared caches must not keep it."""
-    headers = response.headers
-    if "cache-control" not in headers:
-        headers["cache-control"] = "private, no-cache"
-    headers.add_vary(*variants)
+    # On the lines themselves: this runs for every answer that a session or a user has to do with.
+    lines = response._headers
+    if lines is None:
+        lines = response._headers = []
+    names = {name for name, _ in lines}
+    if b"cache-control" not in names:
+        lines.append((b"cache-control", b"private, no-cache"))
+    if b"vary" in names:
+        response.headers.add_vary(*variants)
+    elif variants:
+        lines.append((b"vary", ", ".join(variants).encode("ascii")))

@@ -1,6 +1,7 @@
 """From the request to the session and back to the response: cookies, ages, sizes and stores."""
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,14 +14,16 @@ from demijohn.http import Connection, Request, Response
 from demijohn.middleware import keep_private
 from demijohn.middleware.exchange import before_sending
 from demijohn.schema import to_msgpack
-from demijohn.sessions.failures import SessionTooLarge, SessionTooLate
+from demijohn.sessions.failures import SessionError, SessionTooLarge, SessionTooLate
 from demijohn.sessions.sealing import Box
 from demijohn.sessions.session import Kept, Session
 
 if TYPE_CHECKING:
     from demijohn.sessions.stores import SessionStore
 
-__all__ = ["Carriage", "CookieOptions"]
+__all__ = ["Carriage", "CookieOptions", "find_cookie"]
+
+logger = logging.getLogger("demijohn.sessions")
 
 _LARGEST = 4096
 """Bytes of name and value that browsers keep (RFC 6265bis, section 5.6)."""
@@ -61,6 +64,8 @@ class Carriage:
         self.options = options
         self.store = store
         self._box = Box(keys, "session")
+        self._names = tuple(f"{options.name_for(scheme)}=".encode() for scheme in ("http", "https"))
+        self._lines: dict[tuple[str, str], tuple[bytes, bytes]] = {}
 
     def begin(self, request: Connection) -> Session:
         """Return the session of a request, not opened yet, to be put on its response."""
@@ -100,14 +105,17 @@ class Carriage:
     def _pack(self, session: Session, parcel: "_Parcel", response: Response) -> None:
         """Seal the session, where it has to be written; an answer of 500 changes nothing."""
         if response.status < 500 and session.changed(renew_after=self.options.renew_after):
-            parcel.is_full = True
-            parcel.value = None
             if session:
                 kept = session.kept()
-                parcel.value, parcel.permanent = self._sealed(kept, session), kept.permanent
+                parcel.fill(self._sealed(kept, session), permanent=kept.permanent)
+            else:
+                parcel.take_away()
 
     def _send(self, session: Session, parcel: "_Parcel", response: Response) -> None:
-        self._pack(session, parcel, response)  # a hook may have changed it since
+        try:
+            self._pack(session, parcel, response)  # a hook may have changed it since
+        except SessionError:
+            logger.exception("What a hook put into the session of %s is lost", session.request.path)
         self._put(session, parcel, response)
         session.close()
 
@@ -115,7 +123,7 @@ class Carriage:
         """Write the session into the store, in the same unit of work as what the handler did."""
         if response.status >= 500 or not session.changed(renew_after=self.options.renew_after):
             return
-        parcel.is_full = True
+        parcel.take_away()
         for stale in session.outdated():
             await self._store.delete(_key(stale))
         if session:
@@ -123,41 +131,56 @@ class Carriage:
             expires = min(kept.made + self.options.absolute, kept.seen + self.options.idle)
             await self._store.save(_key(kept.id), to_msgpack(kept), expires=expires)
             named = Kept(kept.id, kept.made, kept.seen, kept.permanent)
-            parcel.value, parcel.permanent = self._box.seal(to_msgpack(named)), kept.permanent
+            parcel.fill(self._box.seal(to_msgpack(named)), permanent=kept.permanent)
         elif session.has_id:
             await self._store.delete(_key(bytes.fromhex(session.id)))
 
     def _send_stored(self, session: Session, parcel: "_Parcel", response: Response) -> None:
         if response.status < 500 and session.changed(renew_after=float("inf")):
-            raise SessionTooLate(
-                "The session was changed by an `after_request` hook.",
+            # Too late for the store, which belongs to the unit of work of the handler; and for an error page.
+            late = SessionTooLate(
+                f"The session was changed by an `after_request` hook of {session.request.path}, and that is lost.",
                 why="It is in its store by then: it is written in the same unit of work as what the handler did.",
                 fix="Change it in the handler, or in a function given to `after_this_request`.",
             )
+            logger.error("%s", late)
         self._put(session, parcel, response)
         session.close()
 
     def _put(self, session: Session, parcel: "_Parcel", response: Response) -> None:
         if not parcel.is_full or response.status >= 500:
             return
-        options = self.options
-        scheme = session.request.scheme
-        name = options.name_for(scheme)
-        if parcel.value is not None:
-            response.set_cookie(
-                name,
-                parcel.value,
-                max_age=options.idle if parcel.permanent else None,
-                path=options.path,
-                domain=options.domain,
-                secure=scheme == "https",
-                samesite=options.samesite,
-            )
-        else:
-            response.delete_cookie(
-                name, path=options.path, domain=options.domain, secure=scheme == "https", samesite=options.samesite
-            )
+        before, after = self._line(session.request.scheme, kind=parcel.kind)
+        lines = response._headers
+        if lines is None:
+            lines = response._headers = []
+        lines.append((b"set-cookie", before + parcel.value.encode("ascii") + after))
         _forbid_shared_caches(response)
+
+    def _line(self, scheme: str, *, kind: str) -> tuple[bytes, bytes]:
+        """Return the line of the cookie before and behind its value, made once of each kind."""
+        known = self._lines.get((scheme, kind))
+        if known is None:
+            options = self.options
+            name = options.name_for(scheme)
+            sample = Response(b"")
+            if kind == "none":
+                sample.delete_cookie(
+                    name, path=options.path, domain=options.domain, secure=scheme == "https", samesite=options.samesite
+                )
+            else:
+                sample.set_cookie(
+                    name,
+                    max_age=options.idle if kind == "permanent" else None,
+                    path=options.path,
+                    domain=options.domain,
+                    secure=scheme == "https",
+                    samesite=options.samesite,
+                )
+            start = f"{name}=".encode()
+            written = sample.headers["set-cookie"].encode("ascii")
+            known = self._lines[scheme, kind] = (start, written[len(start) :].removeprefix(b'""'))
+        return known
 
     # -- out of the request ---------------------------------------------------------------------------------------
 
@@ -168,11 +191,10 @@ class Carriage:
         return self.store
 
     def _find(self, request: Connection) -> Kept | None:
-        name = self.options.name_for(request.scheme).encode()
-        values = list(_cookies(request.raw_headers, name))
-        if len(values) != 1:
-            return None  # two of one name: one of them was planted from another path or host
-        payload = self._box.open(values[0], max_age=self.options.absolute)
+        value = find_cookie(request.raw_headers, self._names[request.scheme in ("https", "wss")])
+        if value is None:
+            return None
+        payload = self._box.open(value, max_age=self.options.absolute)
         return None if payload is None else self._living(payload)
 
     def _living(self, payload: bytes) -> Kept | None:
@@ -206,14 +228,26 @@ class Carriage:
 
 
 class _Parcel:
-    """What goes onto the response: the value of the cookie, or none to take it away."""
+    """What goes onto the response: a cookie that is permanent, one for this visit, or none in its place."""
 
-    __slots__ = ("is_full", "permanent", "value")
+    __slots__ = ("is_full", "kind", "value")
 
     def __init__(self) -> None:
         self.is_full = False
-        self.value: str | None = None
-        self.permanent = False
+        self.value = ""
+        self.kind = "none"
+
+    def fill(self, value: str, *, permanent: bool) -> None:
+        """Put a cookie in."""
+        self.is_full = True
+        self.value = value
+        self.kind = "permanent" if permanent else "visit"
+
+    def take_away(self) -> None:
+        """Put in that the cookie goes."""
+        self.is_full = True
+        self.value = ""
+        self.kind = "none"
 
 
 def _after(request: Request, function: Callable[[Response], object]) -> None:
@@ -226,21 +260,33 @@ def _key(name: bytes) -> str:
     return hashlib.sha256(b"session" + name).hexdigest()
 
 
-def _cookies(raw_headers: Iterable[tuple[bytes, bytes]], name: bytes) -> Iterable[bytes]:
-    start = name + b"="
+def find_cookie(raw_headers: Iterable[tuple[bytes, bytes]], start: bytes) -> bytes | None:
+    """Return the value of the one cookie whose part begins with `name=`; None for none, and for two.
+
+    Where there are two of one name, one of them was planted from another path or host.
+    """
+    found: bytes | None = None
     for header, line in raw_headers:
         if header == b"cookie" and start in line:
             for part in line.split(b";"):
                 cookie = part.strip(b" \t")
                 if cookie.startswith(start):
-                    yield cookie[len(start) :].strip(b'" \t')
+                    if found is not None:
+                        return None
+                    found = cookie[len(start) :].strip(b'" \t')
+    return found
 
 
 def _forbid_shared_caches(response: Response) -> None:
     """Make a response that sets the session private, whatever its handler said: it is one person's."""
+    for name, _ in response._headers or ():
+        if name == b"cache-control":
+            break
+    else:
+        return  # `keep_private` writes it
     headers = response.headers
     said = headers.get("cache-control", "")
     if "private" not in said and "no-store" not in said:
         kept = [part.strip() for part in said.split(",") if part.strip()]
         kept = [part for part in kept if part.lower() != "public" and not part.lower().startswith("s-maxage")]
-        headers["cache-control"] = ", ".join(["private", *(kept or ["no-cache"])])
+        headers["cache-control"] = ", ".join(["private", *kept])

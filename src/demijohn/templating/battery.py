@@ -167,9 +167,10 @@ class Templates:
     # -- pages ----------------------------------------------------------------------------------------------------
 
     def _respond(self, page: Page, request: Request) -> Response | Any:
-        if page.is_pending or self._waits(request):
+        processors = self._processors(request)
+        if page.is_pending or (processors and _wait(processors)):
             return self._respond_later(page, request)
-        return self._answer(page, request, self._base(request))
+        return self._answer(page, request, self._base(request, processors) if processors else None)
 
     async def _respond_later(self, page: Page, request: Request) -> Response:
         await page.settle()
@@ -202,14 +203,8 @@ class Templates:
             return self._everywhere
         return self._by_namespace.get(route.namespace, self._everywhere)
 
-    def _waits(self, unit: Any) -> bool:
-        return any(processor.is_async for processor in self._processors(unit))
-
-    def _base(self, unit: Any) -> dict[str, Any] | None:
-        """Return the globals with what context processors give, or None where there are no processors."""
-        processors = self._processors(unit)
-        if not processors:
-            return None
+    def _base(self, unit: Any, processors: "tuple[_Processor, ...]") -> dict[str, Any]:
+        """Return the globals with what context processors give."""
         base = dict(self.environment.globals)
         for processor in processors:
             base.update(processor(unit))
@@ -217,13 +212,14 @@ class Templates:
 
     def _base_now(self) -> dict[str, Any] | None:
         unit = find_unit()
-        if self._waits(unit):
+        processors = self._processors(unit)
+        if _wait(processors):
             raise AwaitableInTemplate(
                 "A context processor is an `async def`, and a template is rendered where nothing can be awaited.",
                 why="`render_template` and components called in Python are plain functions.",
                 fix="Return a `Page(...)`, or make the context processor a plain `def`.",
             )
-        return self._base(unit)
+        return self._base(unit, processors) if processors else None
 
     async def _base_later(self) -> dict[str, Any] | None:
         unit = find_unit()
@@ -312,6 +308,10 @@ class _Processor:
 
     def __call__(self, unit: Any) -> Any:
         return self.function(unit) if self.takes_request else self.function()
+
+
+def _wait(processors: tuple[_Processor, ...]) -> bool:
+    return any(processor.is_async for processor in processors)
 
 
 def _included(

@@ -155,7 +155,7 @@ class Environment(jinja2.Environment):
             template_name, hash_, block = name.partition("#")
             if hash_:
                 return self._plan(template_name, block).render(self, parent)
-            template = self.get_template(name)
+            template = self._loaded.get(name) or self.get_template(name)
             return "".join(template.root_render_func(Context(self, parent, template.name, template.blocks)))
         except Exception as error:
             raise_explained(error, self)
