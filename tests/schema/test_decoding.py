@@ -12,7 +12,7 @@ import attrs
 import msgspec
 import pytest
 
-from demijohn.errors import BadRequest, ConfigurationError, MalformedBody, ValidationFailed
+from demijohn.errors import BadRequest, ConfigurationError, ContentTooLarge, MalformedBody, ValidationFailed
 from demijohn.schema import Field, convert, json_decoder, msgpack_decoder, register_decoder, to_msgpack, yaml_decoder
 
 T = TypeVar("T")
@@ -401,6 +401,34 @@ def test_deep_yaml_is_refused_before_it_is_loaded() -> None:
     pytest.importorskip("yaml")
     with pytest.raises(MalformedBody, match="nested too deeply"):
         yaml_decoder(list[object])(b"[" * 100_000 + b"]" * 100_000)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"- a\n" * 60_000, b"[" + b"a," * 25_000 + b"]", b"{" + b"a: 1, " * 12_000 + b"}", b"--- \n" * 50_000],
+)
+def test_yaml_that_would_take_seconds_is_refused(data: bytes) -> None:
+    """Many values, or a large document, are 413: PyYAML needs seconds for what arrives in milliseconds."""
+    pytest.importorskip("yaml")
+    with pytest.raises(ContentTooLarge):
+        yaml_decoder(object)(data)
+
+
+@pytest.mark.parametrize(
+    "word", ["1:" * 20_000 + "1", "1" * 100_000, "0x" + "f" * 9000, "2001-12-14t21:59:43.10-05:0" + "0" * 100_000]
+)
+def test_a_long_word_of_yaml_is_text(word: str) -> None:
+    """No number to the base of sixty and no moment is computed of a word that nobody would write as one."""
+    pytest.importorskip("yaml")
+    assert yaml_decoder(object)(word.encode()) == word
+
+
+@pytest.mark.parametrize("data", [b"!!timestamp x", b"!!bool x", b"!!int 1:1:1", b"!!float x", b"!!set {a}", b"!x a"])
+def test_yaml_with_a_tag_is_refused(data: bytes) -> None:
+    """A tag that forces a type upon any text is malformed, and never an error of the server."""
+    pytest.importorskip("yaml")
+    with pytest.raises(MalformedBody, match="tags"):
+        yaml_decoder(object)(data)
 
 
 def test_yaml_is_read_without_tags_and_aliases() -> None:

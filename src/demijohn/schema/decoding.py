@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 import msgspec
 
 from demijohn._lib.extras import need
-from demijohn.errors import ConfigurationError, FieldError, MalformedBody, ValidationFailed
+from demijohn.errors import ConfigurationError, ContentTooLarge, FieldError, MalformedBody, ValidationFailed
 from demijohn.schema.building import build
 from demijohn.schema.checks import compile_check
 from demijohn.schema.custom import on_change
@@ -22,6 +22,12 @@ Place = tuple[str | int, ...]
 
 _CACHE = 1024
 _YAML_DEPTH = 100
+# YAML takes a hundred times as long to read as JSON of the same size, and nothing else is served meanwhile.
+_YAML_SIZE = 256 * 1024
+_YAML_EVENTS = 20_000
+_YAML_TAGS = frozenset((None, "!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "binary", "seq", "map"))))
+_YAML_WORD = 128
+"""The longest plain word that may mean something else than text, such as a number."""
 
 
 @lru_cache(maxsize=_CACHE, typed=True)
@@ -177,21 +183,30 @@ def yaml_decoder(tp: Any, *, place: Place = ()) -> Callable[[bytes], Any]: ...
 def yaml_decoder(tp: Any, *, place: Place = ()) -> Callable[[bytes], Any]:
     """Return a function that reads YAML into a type; errors as in `json_decoder`.
 
-    Only plain data is read: no tags of Python, and no aliases, which could blow a small document up to any size.
+    Only plain data is read: no tags but `!!str` and `!!binary`, and no aliases, which could blow a small document up
+    to any size. A document may have 256 KiB and 20,000 marks (values, and the begin and end of each list and mapping);
+    a plain word over 128 characters is text, whatever it looks like.
 
     Raises:
         MissingExtra: PyYAML is not installed.
     """
     yaml = need("yaml", extra="yaml", wanted_for="Reading YAML")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = _yaml_loader()
     reader = _reader(tp)
 
     def parse(data: bytes) -> Any:
+        if len(data) > _YAML_SIZE:
+            raise ContentTooLarge(f"A body of YAML may have {_YAML_SIZE} bytes; larger ones are sent as JSON.")
         try:
             depth = 0
-            for event in yaml.parse(data, Loader=loader):
+            for count, event in enumerate(yaml.parse(data, Loader=loader)):
+                if count > _YAML_EVENTS:
+                    raise ContentTooLarge("A body of YAML may not have so many values; larger ones are sent as JSON.")
                 if isinstance(event, yaml.AliasEvent):
                     raise MalformedBody("The body is not acceptable YAML: aliases are not read here.")
+                if getattr(event, "tag", None) not in _YAML_TAGS:
+                    # PyYAML lets a tag force a number or moment of any text, and fails in many ways.
+                    raise MalformedBody("The body is not acceptable YAML: of tags, !!str and !!binary are read here.")
                 if isinstance(event, yaml.CollectionStartEvent):
                     depth += 1
                     if depth > _YAML_DEPTH:
@@ -206,6 +221,25 @@ def yaml_decoder(tp: Any, *, place: Place = ()) -> Callable[[bytes], Any]:
             raise msgspec.DecodeError(str(error).partition("\n")[0]) from None
 
     return _decoder(reader, None, parse, "YAML", place)
+
+
+@lru_cache(maxsize=1)
+def _yaml_loader() -> Any:
+    """Return PyYAML's safe loader, which takes a long word for text.
+
+    Its numbers to the base of sixty, and its patterns for numbers and moments, take time by the square of the length.
+    """
+    yaml = need("yaml", extra="yaml", wanted_for="Reading YAML")
+    safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    text = yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG
+
+    class Loader(safe):  # type: ignore[misc]
+        def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+            if kind is yaml.ScalarNode and implicit[0] and len(value) > _YAML_WORD:
+                return text
+            return super().resolve(kind, value, implicit)
+
+    return Loader
 
 
 def _decoder(
