@@ -39,6 +39,17 @@ def test_a_bad_handshake_is_refused(any_server: Running) -> None:
     assert data.startswith(b"HTTP/1.1 4")
 
 
+@pytest.mark.parametrize("extra", ["Content-Length: 2\r\n", "Transfer-Encoding: chunked\r\n", f"X: {'x' * 9000}\r\n"])
+def test_a_handshake_that_cannot_be_read_is_refused(extra: str) -> None:
+    """A handshake with a body or an endless line is a 400 at once, and holds no connection."""
+    with running() as server:
+        data = server.ask(
+            b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" + extra.encode() + b"\r\nhi"
+        )
+        assert data.startswith(b"HTTP/1.1 400 ")
+
+
 def test_an_upgrade_that_is_no_get_is_a_plain_request(any_server: Running) -> None:
     """Only GET can become a WebSocket."""
     with any_server.connect() as client:

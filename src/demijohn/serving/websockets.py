@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["install_http2", "install_upgrade", "load_websockets"]
 
 
+_BAD_HANDSHAKE = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
 class _Foreign:
     """uvicorn's configuration and state for one hub, made when they are first needed."""
 
@@ -99,6 +102,14 @@ def _websocket_class() -> Any:
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
     class WebSocketProtocol(WebSocketsSansIOProtocol):
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if not self.handshake_initiated and not self.transport.is_closing():
+                # The head came whole, and was not understood: it has a body, or a line too long for this parser.
+                self.handshake_complete = self.close_sent = True
+                self.transport.write(_BAD_HANDSHAKE)
+                self.transport.close()
+
         def shutdown(self) -> None:
             self.stop_keepalive()
             if not self.handshake_complete:
