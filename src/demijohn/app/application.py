@@ -12,6 +12,7 @@ from demijohn.app.asgi import answer_http, run_lifespan
 from demijohn.app.builder import Builder
 from demijohn.app.checks import CheckMessage
 from demijohn.app.context import Unit
+from demijohn.app.debug_door import is_open, show_error
 from demijohn.app.dispatch import Runner
 from demijohn.app.scaffold import folder, root_of
 from demijohn.app.scripts import AppContext
@@ -172,13 +173,17 @@ class App(Wiring):
         raise NotFound
 
     def show_error(self, request: Request, error: BaseException) -> Any:
-        """Return the debugger's page for an exception, or None.
+        """Return the debugger's page for an exception.
+
+        None where debug is off, and always in production.
 
         Any: a response, or an awaitable of one.
         """
-        if self.error_page is None:
+        if not is_open(self):
             return None
-        return self.error_page(request, error)
+        if self.error_page is not None:
+            return self.error_page(request, error)
+        return show_error(self, request, error)
 
     # -- the faces ------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import Any
 from demijohn._lib.source import told_from
 from demijohn.app.assets import Assets
 from demijohn.app.calls import make_call
+from demijohn.app.debug_door import add_debug_routes
 from demijohn.app.dispatch import Call, Runner, Surroundings, compile_runner
 from demijohn.app.failures import Failures, problem_response
 from demijohn.app.formats import Answers, Offer
@@ -59,6 +60,7 @@ class Builder:
                 app.router.add(self._static(place, place.scaffold.static_folder))
             for mount in place.scaffold.mounts:
                 self._mount(mount, place)
+        add_debug_routes(app, app.router)
         around = places[0].surroundings
         missing = Call(app.missing, whole=app.missing, is_async=True)
         self.miss = compile_runner(

@@ -76,19 +76,33 @@ async def respond_to(error: BaseException, request: Request, failures: Failures,
         handler = failures.find_status(500)
         if handler is not None:
             return await _call(handler, InternalServerError(), request, encoder, cause=error)
-        app = request.app
-        if app is not None and app.debug:
-            shown = app.show_error(request, error)
-            if shown is not None:
-                answer: Response = await shown if inspect.isawaitable(shown) else shown
-                return answer
+        shown = await _show(request, error)
+        if shown is not None:
+            return shown
     except Exception as second:
         if isinstance(second, HTTPError) and second is not error:
             return problem_response(second, request)
         logger.exception("The error handler of %s %s failed", request.method, request.path)
         if request.app is not None:
             request.app.note_failure(request, second)
+        shown = await _show(request, second)
+        if shown is not None:
+            return shown
     return problem_response(InternalServerError(), request)
+
+
+async def _show(request: Request, error: BaseException) -> Response | None:
+    """Return the debugger's answer in debug mode, and None where that fails itself."""
+    app = request.app
+    if app is None or not app.debug:
+        return None
+    try:
+        shown = app.show_error(request, error)
+        answer: Response | None = await shown if inspect.isawaitable(shown) else shown
+    except Exception:
+        logger.exception("The debugger failed")
+        return None
+    return answer
 
 
 async def _call(

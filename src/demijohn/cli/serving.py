@@ -4,10 +4,12 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from demijohn.app import App
+from demijohn.app.debug_door import load_debugger
 from demijohn.cli.target import find_target, load_ahead, load_app
 from demijohn.errors import DemijohnError
 from demijohn.serving import TLS, Proxies, Recycling, ServerConfig, Timeouts, run_development, serve
@@ -38,6 +40,8 @@ def _bind(host: str, port: int, bind: tuple[str, ...]) -> str | tuple[str, ...]:
 @click.option("--reload/--no-reload", default=True, show_default=True, help="Load the app anew when a file changes.")
 @click.option("--watch", multiple=True, type=click.Path(path_type=Path), help="Watch this folder or file too.")
 @click.option("--debug/--no-debug", default=True, show_default=True, help="Show errors in the browser.")
+@click.option("--console", is_flag=True, help="Put a Python prompt into every frame of the error page.")
+@click.option("--console-allow-ip", multiple=True, metavar="ADDRESS", help="Who may use it beside this machine.")
 def run(
     target: str | None,
     host: str,
@@ -46,6 +50,8 @@ def run(
     reload: bool,
     watch: tuple[Path, ...],
     debug: bool,
+    console: bool,
+    console_allow_ip: tuple[str, ...],
 ) -> None:
     """Serve the app for development, with reload and debugger.
 
@@ -56,7 +62,30 @@ def run(
         os.environ.setdefault("DEMIJOHN_DEBUG", "true")
     paths = [Path.cwd(), *watch]
     config = ServerConfig(bind=_bind(host, port, bind))
-    sys.exit(run_development(_loader(target), config, watch=paths, reload=reload, warm=load_ahead))
+    if console:
+        _allow_console(config, console_allow_ip, debug=debug)
+    show = _show_broken if debug else None
+    load = _loader(target)
+    sys.exit(run_development(load, config, watch=paths, reload=reload, show_error=show, warm=load_ahead))
+
+
+def _show_broken(error: BaseException) -> Any:
+    """Return the app that shows why the real one cannot be loaded (Any: an app for the server)."""
+    return load_debugger().broken_app(error)
+
+
+def _allow_console(config: ServerConfig, networks: tuple[str, ...], *, debug: bool) -> None:
+    """Let the error pages of this server have a prompt, and print its PIN."""
+    if not debug or os.environ.get("DEMIJOHN_DEBUG", "").lower() in ("0", "false", "no", "off"):
+        raise DemijohnError(
+            "The console was asked for while debug is off.",
+            why="It stands in the error page, and there is none.",
+            fix="Leave out --no-debug, and unset DEMIJOHN_DEBUG.",
+            code="DJN-772",
+        )
+    hosts = [address if address.startswith("unix:") else address.rpartition(":")[0] for address in config.binds]
+    grant = load_debugger().grant_console(hosts=hosts, workers=config.workers, allow=networks)
+    click.echo(f"The console is on. Its PIN: {click.style(grant.pin, bold=True)}", err=True)
 
 
 @click.command(name="serve")

@@ -2,15 +2,18 @@
 
 import html
 import linecache
+import logging
 import os
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from demijohn.errors import DemijohnError
 from demijohn.http import Request, Response
 
 __all__ = ["BrokenApp", "describe_error"]
+
+logger = logging.getLogger("demijohn.server")
 
 _OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -58,11 +61,13 @@ class BrokenApp:
 
     Args:
         error: What was raised while the app was loaded or started.
+        answer: Makes a better page than this room can: the debugger's.
     """
 
     default_headers: Final = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, error: BaseException, *, answer: Callable[[Request], Response] | None = None) -> None:
+        self.answer = answer
         self.text = describe_error(error)
         page = _PAGE.format(title=html.escape(type(error).__name__), text=html.escape(self.text))
         self._page = page.encode("utf-8", "backslashreplace")
@@ -72,11 +77,17 @@ class BrokenApp:
         return self._answer(request, send)
 
     async def _answer(self, request: Request, send: Any) -> None:
-        if "text/html" in request.headers.get("accept", ""):
-            response = Response(self._page, 500, content_type="text/html; charset=utf-8")
-        else:
-            text = self.text.encode("utf-8", "backslashreplace") + b"\n"
-            response = Response(text, 500, content_type="text/plain; charset=utf-8")
-        done = send(response)
+        done = send(self._response(request))
         if done is not None:
             await done
+
+    def _response(self, request: Request) -> Response:
+        if self.answer is not None:
+            try:
+                return self.answer(request)
+            except Exception:
+                logger.exception("The page of the debugger failed")
+        if "text/html" in request.headers.get("accept", ""):
+            return Response(self._page, 500, content_type="text/html; charset=utf-8")
+        text = self.text.encode("utf-8", "backslashreplace") + b"\n"
+        return Response(text, 500, content_type="text/plain; charset=utf-8")

@@ -1,0 +1,57 @@
+"""The debug door: the only way from an app to the debugger, and it is shut in production.
+
+This is one of the four places that import by string. `demijohn.debug` is loaded at the first failure in debug mode.
+"""
+
+import importlib
+from typing import Any
+
+from demijohn.app.dispatch import Call, Surroundings, compile_runner
+from demijohn.errors import NotFound
+from demijohn.http import Request, Response
+from demijohn.routing import Route, Router
+
+__all__ = ["DEBUG_PATH", "add_debug_routes", "is_open", "load_debugger", "show_error"]
+
+DEBUG_PATH = "/__demijohn__/debug"
+
+
+def is_open(app: Any) -> bool:
+    """Return whether errors may be shown to whoever asks (Any: the app)."""
+    return app.debug is True and app.settings.env != "production"
+
+
+def load_debugger() -> Any:
+    """Load the debugger and return its room (Any: it lives floors above)."""
+    return importlib.import_module("demijohn.debug")  # noqa: TID251 - one of the four named places
+
+
+def show_error(app: Any, request: Request, error: BaseException) -> Any:
+    """Return the answer of the debugger, or None where the door is shut (Any: the app; an awaitable response)."""
+    if not is_open(app):
+        return None
+    return load_debugger().debugger_of(app).respond(request, error)
+
+
+def add_debug_routes(app: Any, router: Router) -> None:
+    """Add what the pages of the debugger talk to, in debug mode only (Any: the app).
+
+    Neither hooks nor middleware nor guards of the app stand around them: the debugger has stricter rules of its own,
+    and says in the terminal which one refused.
+    """
+    if not is_open(app):
+        return
+
+    async def debugger(request: Request) -> Response:
+        if not is_open(app):
+            raise NotFound
+        response: Response = await load_debugger().debugger_of(app).serve(request)
+        return response
+
+    around = Surroundings(encoder=app.encoder, failures=app.failures, pool=app.pool)
+    call = Call(debugger, whole=debugger, is_async=True)
+    route = Route(f"{DEBUG_PATH}/{{name}}", debugger, methods=["GET", "POST"], name="demijohn.debug")
+    for method in ("GET", "POST"):
+        run = compile_runner(call, around, route=route, methods=frozenset({method}), label="the debugger")
+        route.set_target(run, method=method)
+    router.add(route)
