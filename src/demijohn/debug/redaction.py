@@ -65,7 +65,7 @@ def redact(text: str) -> str:
 
     Example:
         >>> redact("postgresql://ann:hunter2@db/shop, password='x', Bearer abcdefgh")
-        "postgresql://ann:••••••@db/shop, password=••••••, Bearer ••••••"
+        'postgresql://ann:••••••@db/shop, password=••••••, Bearer ••••••'
     """
     if "://" in text:
         text = _URL.sub(rf"\g<head>{HIDDEN}", text)
