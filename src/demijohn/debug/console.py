@@ -83,7 +83,9 @@ async def run_code(
     copied = context.copy() if context is not None else contextvars.copy_context()
     task = asyncio.get_running_loop().create_task(_within(work, limit), context=copied, name="demijohn-console")
     try:
-        value = await task
+        value, failed = await task
+        if failed is not None:
+            raise failed
         if value is not None:
             outcome.result = shown(value, limit=4000)
             names["_"] = value
@@ -92,22 +94,25 @@ async def run_code(
             f"Interrupted after {limit:g} seconds. Code that blocks stops every request: run it in a thread,\n"
             "    await asyncio.to_thread(function, argument)"
         )
-    except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError) and not task.done():
+            raise
         outcome.error = _told(error)
     outcome.output = redact(printed.getvalue())
     outcome.seconds = time.perf_counter() - started
     return outcome
 
 
-async def _within(work: Coroutine[Any, Any, T], limit: float) -> T:
+async def _within(work: Coroutine[Any, Any, T], limit: float) -> tuple[T | None, BaseException | None]:
+    """Return the value, or what was raised: a `SystemExit` that left the task would end the server."""
     timer = asyncio.timeout(limit)
     try:
         async with timer:
-            return await work
-    except TimeoutError:
-        if timer.expired():
-            raise TooLong from None
-        raise
+            return await work, None
+    except TimeoutError as error:
+        return None, TooLong() if timer.expired() else error
+    except BaseException as error:
+        return None, error
 
 
 async def _work(code: str, names: dict[str, Any], printed: "_Printed", app: Any, limit: float) -> Any:

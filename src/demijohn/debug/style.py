@@ -115,10 +115,10 @@ transform:rotate(-45deg) translate(-1px,-1px)}
 .more .html{padding:12px 16px}
 .console{border-top:1px solid var(--line);padding:10px 16px;background:var(--card);font:13px/1.6 var(--mono)}
 .console .past>div{white-space:pre-wrap;overflow-wrap:anywhere}
-.console .in{color:var(--soft);margin-top:4px}.console .in::before{content:">>> ";color:var(--faint)}
+.console .in{color:var(--soft);margin-top:4px}.console .in::before{content:"\\203a";margin-right:8px;color:var(--faint)}
 .console .bad{color:var(--red)}.console .out{color:var(--text)}
 .console form{display:flex;gap:8px;align-items:baseline}
-.console form::before{content:">>>";color:var(--accent);font-weight:600}
+.console form::before{content:"\\203a";color:var(--accent);font-weight:600}
 .console textarea,.console input{flex:1;min-width:0;border:0;background:none;color:inherit;font:inherit;padding:2px 0;resize:none;
 outline:0;field-sizing:content}
 .console .ask::before{content:"PIN"}
