@@ -50,7 +50,7 @@ document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA)$/.test(event.target.tagName)) return;
   if (event.key === "c" && copy && String(getSelection()) === "") { copy.click(); return; }
   if (event.key !== "j" && event.key !== "k") return;
-  const frames = all(".frame > summary").filter(each => each.offsetParent !== null);
+  const frames = all(".frame > summary").filter(each => each.checkVisibility());
   const at = frames.indexOf(document.activeElement);
   const next = frames[event.key === "j" ? Math.min(at + 1, frames.length - 1) : Math.max(at - 1, 0)];
   if (next) { next.focus(); next.scrollIntoView({block: "nearest"}); }
