@@ -270,9 +270,8 @@ class Database:
         Example:
             asyncio.run(db.run(main()))
         """
-        frame = Frame()
-        scope = Scope({self.alias: self}, frame, asyncio.get_running_loop(), label)
-        return await drive(_in_scope(coroutine, scope), frame)
+        scope = Scope.of({self.alias: self}, label=label)
+        return await drive(_in_scope(coroutine, scope), scope)
 
     async def retry(
         self, function: Callable[[], Awaitable[T]], /, *, times: int = 3, isolation: str | None = None
@@ -364,7 +363,7 @@ class UnitBlock:
         else:
             frame = Frame()
             frame.task = current_task()
-        self._scope = Scope(databases, frame, asyncio.get_running_loop(), self._label)
+        self._scope = Scope.of(databases, frame=frame, label=self._label)
         self._token: Token[Scope | None] = _scope.set(self._scope)
         return self._scope.unit(self._database)
 

@@ -45,13 +45,11 @@ class Frame:
     That is the task (or the thread), whether it is driven, and whether it is inside of its greenlet.
     """
 
-    __slots__ = ("driven", "inside", "task", "thread")
-
-    def __init__(self) -> None:
-        self.task: asyncio.Task[Any] | None = None
-        self.thread = 0
-        self.driven = False
-        self.inside = False
+    # What stands here is set by few: a request that asks no database makes one of these, and no more.
+    task: asyncio.Task[Any] | None = None
+    thread = 0
+    driven = False
+    inside = False
 
     def is_owner(self) -> bool:
         """Return whether the calling task or thread is the one that this frame belongs to."""
@@ -103,7 +101,8 @@ def drive(coroutine: Coroutine[Any, Any, T], frame: Frame) -> Generator[Any, Any
     It is awaited as any other coroutine.
     """
     frame.task = current_task()
-    frame.driven = True
+    if not frame.driven:
+        frame.driven = True
     try:
         yielded = coroutine.send(None)
         while yielded is not _ENTER:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from demijohn.app.context import find_unit, wait
-from demijohn.db.driver import Frame, current_task, drive, run_in_greenlet
+from demijohn.db.driver import current_task, drive, run_in_greenlet
 from demijohn.db.units import Home, Scope, _scope, set_finder
 from demijohn.db.watching import Watch, current_watch
 from demijohn.http import WebSocket
@@ -31,21 +31,24 @@ class Driving:
 
     def __init__(self) -> None:
         self.databases: dict[str, Home] = {}
+        # Made for each request: what all of them share stands in the class.
+        self._scope: type[Scope] = type("RequestScope", (Scope,), {"databases": self.databases, "driven": True})
         self.watches = False
 
     async def drive(self, coroutine: Coroutine[Any, Any, T], /) -> T:
         """Run a request, command, task or socket handler with a scope of its own."""
-        frame = Frame()
-        scope = Scope(self.databases, frame, asyncio.get_running_loop())
+        scope = self._scope()
         token = _scope.set(scope)
         watch = current_watch.set(Watch()) if self.watches else None
         try:
-            result = await drive(coroutine, frame)
+            result = await drive(coroutine, scope)
             if scope.units:  # what was written after the response: by a stream, or in the clean-up
+                scope.driven = False
                 await scope.commit()
             return result
         finally:
-            if scope.units:
+            if scope.units is not None:
+                scope.driven = False
                 await scope.close()
             _scope.reset(token)
             if watch is not None:
@@ -115,19 +118,18 @@ def _of_unit(*, create: bool = True) -> Scope | None:
     driving = next((driver for driver in unit.app.drivers if isinstance(driver, Driving)), None)
     if driving is None:
         return None
-    frame = Frame()
+    scope = Scope.of(driving.databases)
     try:
-        loop = asyncio.get_running_loop()
-        frame.task = current_task()
+        scope.task = current_task()
     except RuntimeError:  # plain code of a script: its loop runs in another thread
-        loop, frame.task = wait(_where())
-        frame.thread = get_ident()
-    scope = _scopes[unit] = Scope(driving.databases, frame, loop)
+        scope.task = wait(_task())
+        scope.thread = get_ident()
+    _scopes[unit] = scope
     return scope
 
 
-async def _where() -> tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]:
-    return asyncio.get_running_loop(), asyncio.current_task()
+async def _task() -> asyncio.Task[Any] | None:
+    return asyncio.current_task()
 
 
 set_finder(_of_unit)

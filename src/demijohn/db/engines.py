@@ -182,7 +182,7 @@ def _to_json(value: Any) -> str:
 def temporary_path() -> str:
     """Return the path of a file that only this process knows.
 
-    In memory where the system offers it.
+    It lies in memory where the system offers it.
     """
     folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()  # noqa: S108
     return os.path.join(folder, f"demijohn-{os.getpid()}-{uuid4().hex}.db")

@@ -18,7 +18,7 @@ __all__ = ["pinned", "test_plan"]
 def test_plan(plan: Plan) -> Plan:
     """Return the plan of the database that tests use.
 
-    A temporary file, or `test_...` on the same server.
+    That is a temporary file, or `test_...` on the same server.
     """
     if plan.backend == "sqlite":
         url = plan.url.set(database=temporary_path())
@@ -64,7 +64,7 @@ async def fill_anew(engine: Engine, metadata: MetaData, alias: str) -> None:
 async def pinned(database: Any) -> AsyncIterator[Any]:
     """Let every unit of work of a database use one connection.
 
-    And roll back in the end what they committed.
+    What they committed is rolled back in the end.
 
     Any: `Database`, which is made above this module.
     """

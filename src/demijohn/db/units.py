@@ -8,6 +8,7 @@ from functools import partial
 from inspect import isawaitable
 from threading import get_ident
 from time import monotonic
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, cast
 from weakref import WeakSet
 
@@ -51,22 +52,36 @@ class Home(Protocol):
     def bind_for(self, unit: "Unit", clause: Any) -> Engine | Connection: ...
 
 
-class Scope:
+class Scope(Frame):
     """The units of work of one request, command, task or message.
 
     There is at most one for each database.
     """
 
-    __slots__ = ("databases", "frame", "label", "loop", "units")
+    label = ""
+    units: "dict[Home, Unit] | None" = None
+    _frame: Frame | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
 
-    def __init__(
-        self, databases: Mapping[str, Home], frame: Frame, loop: asyncio.AbstractEventLoop, label: str = ""
-    ) -> None:
-        self.databases = databases
-        self.frame = frame
-        self.loop = loop
-        self.label = label
-        self.units: dict[Home, Unit] = {}
+    databases: Mapping[str, Home] = MappingProxyType({})
+
+    @classmethod
+    def of(cls, databases: Mapping[str, Home], *, frame: Frame | None = None, label: str = "") -> "Scope":
+        """Return a scope for some databases; an independent unit has one whose code is run by another frame."""
+        scope = cls()
+        scope.databases, scope._frame, scope.label = databases, frame, label
+        return scope
+
+    @property
+    def frame(self) -> Frame:
+        """Return who runs the code."""
+        return self._frame or self
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Return the event loop that the scope belongs to."""
+        task = self.frame.task
+        return self._loop or (task.get_loop() if task is not None else asyncio.get_running_loop())
 
     def unit(self, database: Home) -> "Unit":
         """Return the unit of work on a database, which is opened at its first use.
@@ -76,11 +91,13 @@ class Scope:
         """
         if not self.frame.is_owner():
             raise OtherTask(self.frame, self.label)
-        unit = self.units.get(database)
+        units = self.units
+        if units is None:
+            units = self.units = {}
+            self.label = self.label or _label()
+        unit = units.get(database)
         if unit is None:
-            if not self.label:
-                self.label = _label()
-            unit = self.units[database] = Unit(database, self)
+            unit = units[database] = Unit(database, self)
         return unit
 
     def unit_for(self, model: Any) -> "Unit":
@@ -98,18 +115,18 @@ class Scope:
 
     async def commit(self) -> None:
         """Commit every unit; what fails rolls back the others that were not committed yet."""
-        for unit in list(self.units.values()):
+        for unit in list((self.units or {}).values()):
             await unit.commit()
 
     async def rollback(self) -> None:
         """Roll every unit back."""
-        for unit in list(self.units.values()):
+        for unit in list((self.units or {}).values()):
             await unit.rollback()
 
     async def close(self) -> None:
         """Give the connections back; what was not committed is rolled back."""
-        units, self.units = list(self.units.values()), {}
-        for unit in units:
+        units, self.units = self.units, None
+        for unit in (units or {}).values():
             await unit.close()
 
 
@@ -121,11 +138,7 @@ def _label() -> str:
     name = getattr(unit, "name", "")
     if isinstance(name, str) and name:
         return name
-    return (
-        name
-        if isinstance(name, str) and name
-        else f"{getattr(unit, 'method', 'WEBSOCKET')} {getattr(unit, 'path', '')}"
-    )
+    return f"{getattr(unit, 'method', 'WEBSOCKET')} {getattr(unit, 'path', '')}"
 
 
 def current_scope() -> Scope:
@@ -403,9 +416,9 @@ class Unit:
         return self._raw is not None and bool(self._raw.is_begun())
 
     def note_pinned(self, statement: Any, options: dict[str, Any]) -> dict[str, Any]:
-        """In a test.
+        """Remember a write of a test.
 
-        Remember a write, and let the queries of a script or of the test itself see fresh rows.
+        The queries of a script or of the test itself see fresh rows.
 
         Any: statements and options of SQLAlchemy.
         """
