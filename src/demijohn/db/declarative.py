@@ -218,12 +218,13 @@ def _set_mapper_arguments(cls: type[Declarative]) -> None:
     ]
     base = _mapped_base(cls)
     arguments = dict(cls.__dict__.get("__mapper_args__", {}))
+    # What the server fills in is read back at once, not when it is first looked at, where nothing may wait.
+    arguments.setdefault("eager_defaults", True)
     if own:
         arguments.setdefault("polymorphic_on", own[0])
     if own or (base is not None and base.__mapper__.polymorphic_on is not None):
         arguments.setdefault("polymorphic_identity", table_name(cls.__name__))
-    if arguments:
-        cls.__mapper_args__ = arguments
+    cls.__mapper_args__ = arguments
 
 
 _defaults: WeakKeyDictionary[type, list[tuple[str, Any, bool]]] = WeakKeyDictionary()

@@ -295,6 +295,11 @@ class UnitSession(Session):
         return None
 
 
+def _is_stale(error: BaseException) -> bool:
+    """Return whether a table has changed since the server prepared the statement; prepared anew it may run."""
+    return type(getattr(error, "orig", None)).__name__ == "InvalidCachedStatementError"
+
+
 @event.listens_for(UnitSession, "after_begin")
 def _took(session: UnitSession, transaction: Any, connection: Connection) -> None:
     if session.unit.connection is not connection and STREAM not in connection.get_execution_options():
@@ -372,7 +377,7 @@ class Unit:
         Return whether the unit can go on as if nothing had been.
         """
         connection = self.connection
-        if connection is None or not connection.invalidated:
+        if connection is None or not (connection.invalidated or _is_stale(error)):
             return False
         if self.is_begun() or self.depth or self.session._flushing:
             self.lost = error
