@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from demijohn import App, Request, Response, StreamResponse, abort, current
+from demijohn import App, Request, Response, StreamResponse, WebSocket, abort, current
 from demijohn.errors import ConfigurationError
 from demijohn.sessions import (
     MemorySessionStore,
@@ -25,6 +25,7 @@ from demijohn.sessions import (
 )
 from demijohn.sessions import sealing as sealing_module
 from demijohn.sessions import session as session_module
+from demijohn.testing import TestClient
 
 from .conftest import OTHER_SECRET, SECRET, Browser, settings
 
@@ -521,6 +522,38 @@ async def test_domain_and_path(app: App) -> None:
     assert "Path=/app" in browser.cookie
     assert "samesite=strict" in browser.cookie.lower()
     assert await browser.text("/count") == "2"
+
+
+async def test_cookies_for_other_sites(app: App) -> None:
+    """`SameSite=None` is said on https, where browsers take it; over http the default has to do."""
+    app.use(Sessions(samesite="none"))
+    counting(app)
+    for scheme, expected in (("https", "samesite=none"), ("http", "samesite=lax")):
+        browser = Browser(app, scheme)
+        await browser.get("/count")
+        assert expected in browser.cookie.lower()
+        assert await browser.text("/count") == "2"
+
+
+def test_sockets_read_the_session(app: App) -> None:
+    """A WebSocket sees the session of its visitor, and is told that it cannot change it any more."""
+    counting(app)
+
+    @app.websocket("/socket")
+    async def socket(socket: WebSocket, session: Session) -> None:
+        await socket.accept()
+        await socket.send_text(str(session.get("n")))
+        try:
+            session["n"] = 100
+        except SessionTooLate:
+            await socket.send_text("too late")
+
+    with TestClient(app) as client:
+        client.get("/count")
+        with client.websocket("/socket") as connection:
+            assert connection.receive_text() == "1"
+            assert connection.receive_text() == "too late"
+        assert client.get("/look").text == "1"
 
 
 # -- typed sessions ----------------------------------------------------------------------------------------------------

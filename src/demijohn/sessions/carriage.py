@@ -163,10 +163,12 @@ class Carriage:
         if known is None:
             options = self.options
             name = options.name_for(scheme)
+            # Browsers take `none` with `secure` alone; over http, in development, the default has to do.
+            samesite = "lax" if options.samesite == "none" and scheme != "https" else options.samesite
             sample = Response(b"")
             if kind == "none":
                 sample.delete_cookie(
-                    name, path=options.path, domain=options.domain, secure=scheme == "https", samesite=options.samesite
+                    name, path=options.path, domain=options.domain, secure=scheme == "https", samesite=samesite
                 )
             else:
                 sample.set_cookie(
@@ -175,7 +177,7 @@ class Carriage:
                     path=options.path,
                     domain=options.domain,
                     secure=scheme == "https",
-                    samesite=options.samesite,
+                    samesite=samesite,
                 )
             start = f"{name}=".encode()
             written = sample.headers["set-cookie"].encode("ascii")
