@@ -88,7 +88,7 @@ class Migrations:
     def _commands(self) -> Iterable[tuple[str | None, Any]]:
         from demijohn.migrations.commands import commands_for
 
-        return [(None, command) for command in commands_for(self.project)]
+        return [(None, command) for command in commands_for(self.project, self._app, lint=self.lint)]
 
     def _check(self, app: Any) -> "Iterable[CheckMessage]":
         from demijohn.migrations.checking import check_all

@@ -2,10 +2,14 @@
 
 import sys
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import click
 
+from demijohn.migrations.databases import database_group
+from demijohn.migrations.faults import UnsafeMigration
+from demijohn.migrations.history import Migration
+from demijohn.migrations.inspecting import models_of
 from demijohn.migrations.naming import Ask
 from demijohn.migrations.project import Project
 
@@ -31,12 +35,24 @@ def _shorter(path: object) -> str:
         return str(path)
 
 
-def commands_for(find: Find) -> list[click.Command]:
-    """Return the commands that work on the migrations of an app."""
-    return [*_making(find), *_running(find), *_joining(find)]
+def commands_for(find: Find, app: Any, *, lint: bool = True) -> list[click.Command]:
+    """Return the commands that work on the databases of an app.
+
+    Args:
+        find: Returns the project of an alias.
+        app: The app (Any: for its settings, and for `db seed`).
+        lint: Whether migrations are looked at before they run.
+    """
+    strict = lint and not app.debug
+    return [
+        *_making(find, lint=lint),
+        *_running(find, lint=lint, strict=strict),
+        *_joining(find),
+        database_group(find, app),
+    ]
 
 
-def _making(find: Find) -> list[click.Command]:
+def _making(find: Find, *, lint: bool) -> list[click.Command]:
     @click.command()
     @click.argument("name", required=False)
     @_DATABASE
@@ -65,10 +81,22 @@ def _making(find: Find) -> list[click.Command]:
             click.echo(f"Wrote {_shorter(one.path)}: {one.doc}")
             if not empty:
                 _print_sql(project, one.name)
+        if made and not empty and lint:
+            _print_findings(project, made)
         if made and not empty:
             click.echo("Read it, then: demijohn migrate")
 
     return [makemigrations]
+
+
+def _print_findings(project: Project, migrations: list[Migration]) -> bool:
+    findings = project.findings(migrations)
+    for one, finding in findings:
+        click.secho(f"{one.name}: {finding}", fg="yellow", err=True)
+    if findings:
+        kinds = ", ".join(f'"{kind}"' for kind in dict.fromkeys(finding.kind for _, finding in findings))
+        click.secho(f"Where that is all right, write into the file:  accepts = ({kinds},)", fg="yellow", err=True)
+    return bool(findings)
 
 
 def _print_sql(project: Project, name: str, *, down: bool = False) -> None:
@@ -76,14 +104,15 @@ def _print_sql(project: Project, name: str, *, down: bool = False) -> None:
         click.secho("".join(f"    {line}\n" for line in f"{statement};".splitlines()), nl=False, dim=True)
 
 
-def _running(find: Find) -> list[click.Command]:
+def _running(find: Find, *, lint: bool, strict: bool) -> list[click.Command]:
     @click.command()
     @click.argument("target", required=False)
     @_DATABASE
     @click.option("--check", is_flag=True, help="Change nothing; exit with 1 where migrations are pending.")
     @click.option("--sql", is_flag=True, help="Change nothing; print the SQL of what is pending.")
     @click.option("--fake", is_flag=True, help="Note the migrations as applied without running them.")
-    def migrate(target: str | None, database: str, check: bool, sql: bool, fake: bool) -> None:
+    @click.option("--unsafe", is_flag=True, help="Run what the linter warns of.")
+    def migrate(target: str | None, database: str, check: bool, sql: bool, fake: bool, unsafe: bool) -> None:
         """Apply the migrations that the database lacks: all, or up to TARGET."""
         project = find(database)
         if not len(project.history):
@@ -104,6 +133,12 @@ def _running(find: Find) -> list[click.Command]:
             project.fake(names)
             click.echo(f"Noted as applied: {', '.join(sorted(names))}")
             return
+        if lint and not unsafe and _print_findings(project, pending) and strict:
+            raise UnsafeMigration(
+                "A pending migration would lock a table that has rows, or break code that still runs.",
+                why="This is not a development run, so the site may be in use.",
+                fix="Write the form in several steps, or `accepts = (...)`; or: demijohn migrate --unsafe",
+            )
         done = project.migrate(target, say=click.echo)
         click.echo(f"{len(done)} applied." if done else "Up to date: no migration is pending.")
 
@@ -180,4 +215,22 @@ def _joining(find: Find) -> list[click.Command]:
         for old, new in find(database).rebase(head):
             click.echo(f"{old} is now {new}")
 
-    return [merge, rebase]
+    @click.command()
+    @click.argument("name", default="squashed")
+    @_DATABASE
+    def squash(name: str, database: str) -> None:
+        """Put all migrations into one that makes the schema of today."""
+        made, old = find(database).squash(name)
+        click.echo(f"Wrote {_shorter(made.path)}, in the place of {len(old)} files.")
+        by_hand = [one.name for one in old if one.changes_data]
+        if by_hand:
+            click.echo(f"Read it: what these did to data is not in it: {', '.join(by_hand)}")
+
+    @click.command()
+    @click.argument("tables", nargs=-1)
+    @_DATABASE
+    def inspectdb(tables: tuple[str, ...], database: str) -> None:
+        """Print models for the tables that the database has already."""
+        click.echo(find(database).call(lambda connection: models_of(connection, only=tables)), nl=False)
+
+    return [merge, rebase, squash, inspectdb]

@@ -104,7 +104,12 @@ def checks_of(table: Table) -> list[CheckConstraint]:
 
 
 def compare(
-    connection: Connection, tables: dict[str, Table], history: History, renamed: Renamed | None = None
+    connection: Connection,
+    tables: dict[str, Table],
+    history: History,
+    *,
+    renamed: Renamed | None = None,
+    fresh: bool = False,
 ) -> Changes:
     """Return what a new migration has to do.
 
@@ -113,8 +118,9 @@ def compare(
         tables: From `own_tables`.
         history: The migrations so far.
         renamed: What was renamed, as declared or answered.
+        fresh: As if the database had nothing: what makes all of it.
     """
-    known = history.texts()
+    known = {} if fresh else history.texts()
     owned = {key for key in known if " " not in key}
 
     def include(thing: SchemaItem, name: str | None, kind: str, reflected: bool, other: SchemaItem | None) -> bool:
@@ -127,6 +133,7 @@ def compare(
         connection,
         opts={
             "include_object": include,
+            "include_name": lambda name, kind, parents: not (fresh and kind == "table"),
             "compare_type": _types_differ,
             "compare_server_default": False,
             "render_as_batch": connection.dialect.name == "sqlite",
@@ -140,9 +147,9 @@ def compare(
         renamed.apply(changes)
         known = renamed.texts(known)
     _add_texts(connection, changes, tables, known)
-    if connection.dialect.name == "postgresql":
+    if connection.dialect.name == "postgresql" and not fresh:
         _add_enums(connection, changes, tables)
-    old = history.texts()
+    old = {} if fresh else history.texts()
     new = texts_of(tables.values())
     for key in sorted({*old, *new}):
         if old.get(key) != new.get(key):

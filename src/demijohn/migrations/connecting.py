@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 from demijohn.db import Database
 from demijohn.db.driver import spawn
 
-__all__ = ["USUAL", "MigrationLimits", "connect", "engine_for", "is_mysql", "run"]
+__all__ = ["USUAL", "MigrationLimits", "connect", "engine_for", "is_mysql", "run", "version_of"]
 
 T = TypeVar("T")
 

@@ -34,6 +34,7 @@ class Migration:
         origin: The battery and file that it was copied from, if it was.
         replaces: The migrations that a squash put into this one.
         accepts: Kinds of findings of the linter that somebody accepted.
+        changes_data: Whether it runs statements of its own, beside changes of the schema.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Migration:
     origin: str = ""
     replaces: tuple[str, ...] = ()
     accepts: tuple[str, ...] = ()
+    changes_data: bool = False
 
     @property
     def ordinal(self) -> int:
@@ -255,7 +257,8 @@ def digest(text: str) -> str:
 
 def _read(path: Path) -> Migration:
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        source = path.read_text(encoding="utf-8")
+        tree = ast.parse(source, str(path))
     except (SyntaxError, UnicodeDecodeError) as error:
         raise BadHistory(
             f"{path.name} cannot be read: {error}.",
@@ -295,6 +298,7 @@ def _read(path: Path) -> Migration:
         origin=values.get("origin") or "",
         replaces=tuple(values.get("replaces") or ()),
         accepts=tuple(values.get("accepts") or ()),
+        changes_data=bool(re.search(r"\b(op\.execute|op\.get_bind|op\.bulk_insert|backfill)\(", source)),
     )
 
 

@@ -99,11 +99,11 @@ class Journal:
 def code_of(error: DBAPIError) -> int | str | None:
     """Return the code that the server gave: a number (MySQL, MariaDB) or an SQLSTATE (PostgreSQL)."""
     original = error.orig
-    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    if state is not None:
-        return str(state)
     first = original.args[0] if original is not None and original.args else None
-    return first if isinstance(first, int) else None
+    if isinstance(first, int):
+        return first
+    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    return None if state is None else str(state)
 
 
 def _text(construct: Any, connection: Connection) -> Any:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, Table, text
+from sqlalchemy import inspect as sqlalchemy_inspect
 from sqlalchemy.engine import Connection
 
 from demijohn._lib.text import did_you_mean
@@ -12,9 +13,10 @@ from demijohn.db import Database, Model
 from demijohn.errors import ConfigurationError
 from demijohn.migrations.changes import Changes
 from demijohn.migrations.comparing import compare, own_tables
-from demijohn.migrations.connecting import USUAL, MigrationLimits, connect, engine_for, run
+from demijohn.migrations.connecting import USUAL, MigrationLimits, connect, engine_for, run, version_of
 from demijohn.migrations.faults import BadHistory, Behind
 from demijohn.migrations.history import History, Migration, slug_of
+from demijohn.migrations.linting import Finding, lint
 from demijohn.migrations.naming import Ask, Renamed
 from demijohn.migrations.origins import bring
 from demijohn.migrations.rendering import render, render_file, slug_for, title_for
@@ -164,7 +166,7 @@ class Project:
             pending = [one.name for one in self.history if one.name not in applied]
             if pending:
                 raise Behind(pending)
-            return compare(connection, tables, self.history, renamed)
+            return compare(connection, tables, self.history, renamed=renamed)
 
         return self.call(work)
 
@@ -227,6 +229,89 @@ class Project:
             full, tuple(heads), title=f"Bring {' and '.join(heads)} together.", upgrade="", downgrade=""
         )
         return self.history.add(full, source)
+
+    def squash(self, name: str = "squashed") -> tuple[Migration, list[Migration]]:
+        """Put all migrations into one that makes the schema of today; return it and those that it replaces.
+
+        A database that has all of them takes it for applied; one that has only some is told so.
+
+        Raises:
+            Behind: The database lacks migrations.
+            BadHistory: There is nothing to put together, or the models say more than the migrations.
+        """
+        if self.changes(allow_drop=True):
+            raise BadHistory(
+                "The models say more than the migrations do.",
+                why="What is put together has to be the whole.",
+                fix="demijohn makemigrations && demijohn migrate",
+            )
+        old = list(self.history)
+        if len(old) < 2 or self.history.head is None:
+            raise BadHistory(
+                f"The history has {len(old)} migration.", why="There is nothing to put together.", fix="Leave it."
+            )
+        tables = own_tables(self.metadata, self.database.alias)
+
+        def work(connection: Connection) -> tuple[Changes, tuple[str, str, str]]:
+            changes = compare(connection, tables, self.history, fresh=True)
+            return changes, render(changes)
+
+        changes, (upgrade, downgrade, imports) = self.call(work)
+        full = self.history.next_name(slug_of(name))
+        replaced = tuple(dict.fromkeys(before for one in old for before in (*one.replaces, one.name)))
+        source = render_file(
+            full,
+            (),
+            title=f"All migrations up to {old[-1].name} as one.",
+            upgrade=upgrade,
+            downgrade=downgrade,
+            imports=imports,
+            texts=changes.texts,
+            extra={"replaces": replaced},
+        )
+        for one in old:
+            one.path.unlink()
+        return self.history.add(full, source), old
+
+    def tables(self) -> list[Table]:
+        """Return the tables of the models, parents first, with the types of the models."""
+        Model.registry.configure()
+        return [
+            table
+            for metadata in self.metadata
+            for table in metadata.sorted_tables
+            if table.info.get("database", "default") == self.database.alias
+        ]
+
+    def findings(self, migrations: Iterable[Migration]) -> list[tuple[Migration, Finding]]:
+        """Return what the linter says of migrations on this database; nothing where nobody uses it yet."""
+        wanted = list(migrations)
+
+        def work(connection: Connection) -> list[tuple[Migration, Finding]]:
+            if not applied_of(connection, self.history):
+                return []
+            there = set(sqlalchemy_inspect(connection).get_table_names())
+
+            def is_empty(name: str) -> bool:
+                if name not in there:
+                    return False
+                quoted = connection.dialect.identifier_preparer.quote(name)
+                return connection.execute(text(f"select 1 from {quoted} limit 1")).first() is None  # noqa: S608 - quoted
+
+            version, family = version_of(connection), connection.dialect.name
+            return [
+                (one, found)
+                for one in wanted
+                for found in lint(
+                    sql_of(self.history, one, connection),
+                    family=family,
+                    version=version,
+                    accepts=one.accepts,
+                    is_empty=is_empty,
+                )
+            ]
+
+        return self.call(work) if wanted else []
 
     def rebase(self, name: str) -> list[tuple[str, str]]:
         """Put the branch of a head behind the other; returns pairs of old and new names."""

@@ -1,0 +1,139 @@
+"""The commands on an app: each is run as the command line runs it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from demijohn.app import App
+from demijohn.db import Database, Mapped, Model, column
+from demijohn.errors import DemijohnError
+from demijohn.migrations import Migrations
+from demijohn.migrations.faults import UnsafeMigration
+from demijohn.testing.commands import CommandRunner
+
+
+class Shelf(Model, isolated=True):
+    """A base of its own."""
+
+
+class Book(Shelf):
+    title: Mapped[str] = column(max_length=40)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    """An app with a database and one model."""
+    app = App(debug=True)
+    app.root_path = tmp_path
+    app.use(Database(f"sqlite:///{tmp_path}/app.db"))
+    app.use(Migrations(metadata=[Shelf.metadata]))
+    return app
+
+
+def test_from_nothing_to_rows_and_back(app: App, tmp_path: Path) -> None:
+    """The whole way: told what to do, write, look, apply, fill, save, dump, take back."""
+    cli = CommandRunner(app)
+    assert "demijohn makemigrations" in cli("migrate").output
+    written = cli("makemigrations", "--no-input").output
+    assert "0001_initial.py" in written
+    assert "CREATE TABLE book" in written
+    assert (tmp_path / "migrations" / "HEAD").read_text() == "0001_initial\n"
+    assert cli("migrate", "--check", check=False).exit_code == 1
+    assert [one.id for one in app.run_checks() if one.id == "DJN-845"]
+    assert "CREATE TABLE book" in cli("migrate", "--sql").output
+    assert "[ ] 0001_initial" in cli("showmigrations").output
+    assert "1 applied" in cli("migrate").output
+    assert "Up to date" in cli("migrate").output
+    assert cli("migrate", "--check").exit_code == 0
+    assert "[x] 0001_initial" in cli("showmigrations").output
+    assert "CREATE TABLE book" in cli("sqlmigrate", "1").output
+    assert not [one for one in app.run_checks() if one.id == "DJN-845"]
+    rows = tmp_path / "rows.json"
+    rows.write_text('[{"table": "book", "fields": {"id": 1, "title": "One"}}]')
+    assert "1 rows" in cli("db", "load", str(rows)).output
+    assert json.loads(cli("db", "dump", "book").stdout) == json.loads(rows.read_text())
+    copy = tmp_path / "copy.db"
+    assert "Wrote" in cli("db", "backup", str(copy)).output
+    assert copy.stat().st_size > 0
+    with pytest.raises(DemijohnError, match="exists already"):
+        cli("db", "backup", str(copy))
+    assert "class Book(Model):" in cli("inspectdb").output
+    assert "1 taken back" in cli("rollback").output
+
+
+def test_the_linter_stops_what_is_not_development(app: App, tmp_path: Path) -> None:
+    """Outside of development a dangerous migration does not run unless somebody says so."""
+    cli = CommandRunner(app)
+    cli("makemigrations")
+    cli("migrate")
+    name = cli("makemigrations", "--empty", "break it").output.split()[1].rstrip(":")
+    path = tmp_path / "migrations" / Path(name).name
+    source = path.read_text().replace(
+        "def upgrade() -> None:\n    pass", "def upgrade() -> None:\n    op.drop_table('book')"
+    )
+    path.write_text("from demijohn.migrations import op\n" + source)
+    app.debug = False
+    with pytest.raises(UnsafeMigration):
+        cli("migrate")
+    assert "1 applied" in cli("migrate", "--unsafe").output
+
+
+def test_migrations_of_a_battery_join_the_history(app: App, tmp_path: Path) -> None:
+    """What a battery of somebody else brings is copied behind the head, once, and runs in order."""
+
+    class Votes:
+        name = "votes"
+        requires: tuple[str, ...] = ()
+        migrations = tmp_path / "votes"
+
+        def install(self, app: App) -> None:
+            pass
+
+    folder = tmp_path / "votes"
+    folder.mkdir()
+    (folder / "0001_start.py").write_text(
+        '"""Votes."""\nimport sqlalchemy as sa\nfrom demijohn.migrations import op\nrevision = "0001_start"\n'
+        "down_revision = None\ndef upgrade():\n"
+        '    op.create_table("vote", sa.Column("id", sa.Integer, primary_key=True))\n'
+        'def downgrade():\n    op.drop_table("vote")\n'
+    )
+    app.use(Votes())
+    cli = CommandRunner(app)
+    assert "0001_votes_start" in cli("makemigrations").output
+    cli("migrate")
+    assert "0002_create_book" in cli("makemigrations").output or (tmp_path / "migrations").exists()
+    cli("migrate")
+    assert "Nothing to write" in cli("makemigrations").output
+
+
+def test_squash_keeps_the_schema(app: App, tmp_path: Path) -> None:
+    """Many migrations become one; a database that had them all is up to date, a new one gets the same schema."""
+    cli = CommandRunner(app)
+    cli("makemigrations")
+    cli("makemigrations", "--empty", "data", check=False)
+    cli("migrate")
+    assert "in the place of 2 files" in cli("squash").output
+    assert "Up to date" in cli("migrate").output
+    assert sorted(path.name for path in (tmp_path / "migrations").glob("*.py")) == ["0003_squashed.py"]
+    assert "Nothing to write" in cli("makemigrations").output
+    (tmp_path / "app.db").unlink()
+    assert "1 applied" in cli("migrate").output
+    assert "Nothing to write" in cli("makemigrations").output
+
+
+def test_the_error_page_can_apply_what_is_pending(app: App) -> None:
+    """The action of the development error page applies the pending migrations and tells what it did."""
+    CommandRunner(app)("makemigrations")
+    lines = app.actions.required("migrate")()
+    assert "0001_initial applied" in lines[0]
+
+
+def test_the_battery_comes_with_a_database(tmp_path: Path) -> None:
+    """An app that uses a Database has the commands without a line for them."""
+    app = App(debug=True)
+    app.root_path = tmp_path
+    app.use(Database(f"sqlite:///{tmp_path}/app.db"))
+    app.freeze()
+    assert "migrations" in app.batteries
+    assert {"migrate", "makemigrations", "db"} <= {command.name for _, command in app.all_commands()}
