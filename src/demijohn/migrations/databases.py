@@ -69,7 +69,7 @@ def backup(project: Project, target: Path) -> None:
         raise MigrationFailed(
             f"{target} exists already.", why="A backup is never written over another.", fix="Name another file."
         )
-    url = project.database._plan.url
+    url = project.database.plan.url
     if url.get_backend_name() == "sqlite":
 
         def copy(connection: Connection) -> None:
@@ -101,7 +101,7 @@ def database_group(find: Find, app: Any) -> click.Group:
     @_DATABASE
     def shell(database: str) -> None:
         """Open the prompt of the database's own client."""
-        words, environment = client_of(find(database).database._plan.url)
+        words, environment = client_of(find(database).database.plan.url)
         if shutil.which(words[0]) is None:
             raise click.ClickException(f"{words[0]} is not installed.")
         raise SystemExit(subprocess.run(words, env={**os.environ, **environment}, check=False).returncode)  # noqa: S603
