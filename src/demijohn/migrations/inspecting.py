@@ -91,7 +91,14 @@ def _model(inspector: Inspector, table: str, classes: dict[str, str], joins: set
             options = [one for one in options if not one.startswith(("max_length", "text", "max_digits", "decimal"))]
             lines.append(f"    {attribute}: Mapped[{annotation}] = mapped_column({', '.join(options)})")
             continue
-        if attribute == "id" and primary == ["id"] and annotation == "int" and options == ["primary_key=True"]:
+        usual = inspector.dialect.name == "sqlite" or "BIG" in str(found["type"]).upper()
+        if (
+            usual
+            and attribute == "id"
+            and primary == ["id"]
+            and annotation == "int"
+            and options == ["primary_key=True"]
+        ):
             continue
         tail = f" = column({', '.join(options)})" if options else ""
         lines.append(f"    {attribute}: Mapped[{annotation}]{tail}")
