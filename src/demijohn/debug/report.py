@@ -68,7 +68,7 @@ class Failure(msgspec.Struct):
 
     def chain(self) -> "list[Failure]":
         """Return this one and what led to it, the youngest first."""
-        found = [self]
+        found: list[Failure] = [self]
         while found[-1].cause is not None:
             found.append(found[-1].cause)
         return found
