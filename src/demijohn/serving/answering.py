@@ -16,6 +16,9 @@ __all__ = ["Answering"]
 
 _COPIED: Final = 64 * 1024
 """A body below this size is copied behind its head; a larger one is written by itself."""
+_SHORT: Final = 1024
+_LENGTHS: Final = [b"%d\r\n\r\n" % size for size in range(_SHORT)]
+"""The ends of heads, ready for short bodies."""
 
 
 class Answering(Flow):
@@ -69,7 +72,8 @@ class Answering(Flow):
             size = len(body)
             if head and size < _COPIED:
                 self._plain = False
-                self._write(b"%b%d\r\n\r\n%b" % (head, size, body))
+                length = _LENGTHS[size] if size < _SHORT else b"%d\r\n\r\n" % size
+                self._write(b"".join((head, length, body)))
                 hub = self.hub
                 hub.served += 1
                 self.request = None

@@ -146,7 +146,7 @@ class Connection(Answering):
 
     def data_received(self, data: bytes) -> None:
         """Read what came; a request like one before it takes the short way."""
-        if not self._phase and data[-4:] == b"\r\n\r\n":
+        if not self._phase and data.endswith(b"\r\n\r\n"):
             eol = data.find(b"\r\n")
             known = self._blocks.get(data[eol:])
             if known is not None and not known[1]:
