@@ -131,8 +131,8 @@ def test_a_flood_is_partly_refused_and_soon_over() -> None:
         assert time.monotonic() - start < 4
         served, refused = answers.count(b"HTTP/1.1 200"), answers.count(b"HTTP/1.1 503")
         assert served + refused == 400
-        assert served >= 50
-        assert refused >= 50
+        assert served >= 20
+        assert refused >= 10
         end = time.monotonic() + 5
         while not server.ask(get(extra="Connection: close\r\n")).startswith(b"HTTP/1.1 200"):
             assert time.monotonic() < end

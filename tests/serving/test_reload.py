@@ -12,8 +12,8 @@ from tests.serving.program import HELLO, Asking, Program
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the serving process is forked here")
 
-SOON = 0.3
-"""Seconds in which a small app has to be served anew, on an idle machine; tests allow a multiple of it."""
+SOON = 5.0
+"""Seconds; on an idle machine a small app is served anew within 0.3."""
 
 
 def developing(folder: Path, options: str = "") -> Program:
@@ -29,7 +29,7 @@ def test_a_change_is_served_soon(tmp_path: Path) -> None:
         program.write(HELLO.replace('"one"', '"two"'))
         program.until(lambda: program.get().text.startswith("two "))
         took = time.monotonic() - start
-        assert took < 5 * SOON, program.log
+        assert took < SOON, program.log
         assert "hello.py changed, reloading" in program.log
         assert '127.0.0.1 "GET /" 200' in program.log
 
@@ -51,8 +51,8 @@ def test_a_mistake_is_shown_and_waited_for(tmp_path: Path) -> None:
         _until_watching(program)
         program.write(HELLO + "\ndef (<b>):\n")
         program.match("The app cannot be loaded")
+        program.until(lambda: program.get().status_code == 500)
         text = program.get()
-        assert text.status_code == 500
         assert "SyntaxError" in text.text
         assert "def (<b>):" in text.text
         page = program.get("/any", headers={"accept": "text/html"})
@@ -93,7 +93,7 @@ def test_an_open_stream_does_not_hold_it_up(tmp_path: Path) -> None:
             program.write(HELLO.replace('"one"', '"two"'))
             assert list(pieces) == []
             program.until(lambda: program.get().text.startswith("two "))
-            assert time.monotonic() - start < 5 * SOON, program.log
+            assert time.monotonic() - start < SOON, program.log
 
 
 def test_a_process_that_ends_is_waited_for(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from demijohn.app.wiring import Wiring
 from demijohn.errors import MethodNotAllowed, NotFound
 from demijohn.http import Request, Response, redirect
 from demijohn.middleware import Security
-from demijohn.routing import SlashPolicy
+from demijohn.routing import WEBSOCKET, SlashPolicy
 from demijohn.types import Battery, Receive, Scope, Send, WSGIApp
 
 __all__ = ["App"]
@@ -108,6 +108,11 @@ class App(Wiring):
         if not self._frozen_at:
             self._install_pending(final=True)
             self._build()
+
+    @property
+    def serves_websockets(self) -> bool:
+        """Whether some route, or some app that is mounted, takes WebSockets; known once the app is built."""
+        return any(WEBSOCKET in route.methods for route in self.router.routes)
 
     def rebuild(self) -> None:
         """Compile the routes again, where they were compiled already."""

@@ -24,7 +24,8 @@ class ServedApp(Protocol):
     """What the server needs of an app; `demijohn.App` is one.
 
     It may also have `default_headers` (pairs of bytes), `startup` and `shutdown` (coroutine functions), `drain`
-    (a function that tells streams to end), and be an ASGI app, for WebSockets and HTTP/2.
+    (a function that tells streams to end), `serves_websockets` (whether to load what those need ahead), and be an ASGI
+    app, for WebSockets and HTTP/2.
     """
 
     @property

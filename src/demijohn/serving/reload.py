@@ -30,6 +30,7 @@ logger = logging.getLogger("demijohn.server")
 _PATIENCE: Final = 0.3
 """How long an old process may hold up the new one; after that both run for a moment."""
 _KILL_AFTER: Final = 3.0
+_FOR_CHILDREN: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class DevelopmentServer:
@@ -144,6 +145,8 @@ class DevelopmentServer:
         alive, held = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
+        # A signal between the fork and the first line of the child would be noted by a list that nobody reads.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_CHILDREN)
         pid = os.fork()
         if not pid:
             try:
@@ -157,6 +160,7 @@ class DevelopmentServer:
                 sys.stdout.flush()
                 sys.stderr.flush()
             os._exit(code)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _FOR_CHILDREN)
         os.close(told)
         os.close(alive)
         self._child = pid
@@ -171,6 +175,7 @@ class DevelopmentServer:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _FOR_CHILDREN)
         self._selector.close()
         for fd in (*others, *self._held.values(), self._changes, self._waker):
             if fd >= 0:

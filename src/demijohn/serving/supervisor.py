@@ -29,6 +29,7 @@ _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
 _KILL_AFTER: Final = 3.0
 """What a worker gets beyond its grace, for the shutdown of the app."""
+_FOR_WORKERS: Final = (signal.SIGTERM,)
 
 
 class Supervisor:
@@ -337,7 +338,14 @@ class _Process:
             others = [*others, channel.fileno(), alive.fileno()]
         arguments = (target, config, sockets, told, watched, others)
         self._process = self._context.Process(target=_work, args=arguments, name="demijohn-worker")
-        self._process.start()
+        if others is not None:
+            # A signal between the fork and the first line of the worker would be noted by a list that nobody reads.
+            signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_WORKERS)
+        try:
+            self._process.start()
+        finally:
+            if others is not None:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _FOR_WORKERS)
         told.close()
         watched.close()
         self.channel, self.alive = channel, alive
@@ -391,6 +399,7 @@ def _work(
         for name in ("SIGTERM", "SIGTTIN", "SIGTTOU", "SIGINT"):
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _FOR_WORKERS)
         # Pipes of the others: a worker that held them would keep them from noticing the end of the supervisor.
         for fd in others:
             try:

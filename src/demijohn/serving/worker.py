@@ -137,8 +137,9 @@ class Worker:
         gc.collect()
         gc.freeze()
         self._tell(READY)
-        # Off the loop, and off the way to the first answer.
-        threading.Thread(target=load_websockets, name="demijohn-loading").start()
+        if getattr(server.app, "serves_websockets", True):
+            # Off the loop, and off the way to the first answer.
+            threading.Thread(target=load_websockets, name="demijohn-loading").start()
         if show_error is not None:
             self._tell(MODULES + ",".join(sorted(sys.modules)).encode("utf-8", "replace") + b"\n")
         beating = loop.create_task(self._beat())
