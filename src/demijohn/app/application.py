@@ -111,7 +111,7 @@ class App(Wiring):
 
     @property
     def serves_websockets(self) -> bool:
-        """Whether some route, or some app that is mounted, takes WebSockets; known once the app is built."""
+        """Whether some route or mounted app takes WebSockets, once the app is built."""
         return any(WEBSOCKET in route.methods for route in self.router.routes)
 
     def rebuild(self) -> None:

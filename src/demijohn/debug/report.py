@@ -14,6 +14,7 @@ import msgspec
 
 from demijohn._lib.sentinels import MISSING
 from demijohn._lib.source import place_of
+from demijohn._lib.text import did_you_mean
 from demijohn.debug.frames import Frame, Line, lines_around, read_frames, walk
 from demijohn.debug.redaction import HIDDEN, is_secret, redact, shown, text_of
 from demijohn.errors import DemijohnError
@@ -165,7 +166,26 @@ def _hint(error: BaseException) -> str:
     except Exception:
         return ""
     _, found, rest = last.partition("Did you mean")
-    return text_of(f"Did you mean{rest.partition(chr(10))[0]}") if found else ""
+    if found:
+        return text_of(f"Did you mean{rest.partition(chr(10))[0]}")
+    return _guess(error)
+
+
+def _guess(error: NameError | AttributeError | ImportError) -> str:
+    """Return the nearest name that there is: Python 3.11 tells its idea to the terminal alone."""
+    known: list[str] = []
+    if isinstance(error, AttributeError):
+        try:
+            known = dir(error.obj) if isinstance(error.name, str) else []
+        except Exception:
+            return ""
+    elif isinstance(error, NameError) and (trace := error.__traceback__) is not None:
+        while trace.tb_next is not None:
+            trace = trace.tb_next
+        frame = trace.tb_frame
+        known = [*frame.f_locals, *frame.f_globals, *frame.f_builtins]
+    hint = did_you_mean(str(error.name), known, limit=1) if known else ""
+    return text_of(hint.strip().replace("mean '", "mean: '"))
 
 
 def _syntax(error: SyntaxError, file: str, line: int) -> Syntax:
