@@ -19,6 +19,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, NamedTuple, NoReturn
 
+from demijohn._lib.translation import ngettext
+
 __all__ = [
     "BadRequest",
     "ConfigurationError",
@@ -296,7 +298,7 @@ class ValidationFailed(HTTPError):
     def __init__(self, errors: Iterable[FieldError], detail: str | None = None) -> None:
         self.errors = list(errors)
         count = len(self.errors)
-        super().__init__(detail or ("1 error in the input." if count == 1 else f"{count} errors in the input."))
+        super().__init__(detail or ngettext("%(num)s error in the input.", "%(num)s errors in the input.", count))
 
     def problem(self) -> dict[str, Any]:
         """Return the problem document, with `errors` as a list of place, code and message."""

@@ -16,13 +16,11 @@ from demijohn.errors import ConfigurationError, ValidationFailed
 from demijohn.schema import (
     Field,
     convert,
-    field_error,
     field_of,
     fields_of,
     has_fields,
     register_format,
     register_reader,
-    set_translator,
 )
 
 T = TypeVar("T")
@@ -240,13 +238,3 @@ def test_a_check_speaks_for_itself() -> None:
             convert(text, tp)
         messages.append(caught.value.errors[0].message)
     assert messages == ["Choose a working day.", "This value is not allowed."]
-
-
-def test_messages_are_translated_before_they_are_filled_in() -> None:
-    """A translator sees the template, so that one translation serves every bound."""
-    set_translator({"Must be at least {limit}.": "Mindestens {limit}."}.get)  # type: ignore[arg-type]
-    try:
-        assert field_error(("x",), "ge", limit=3).message == "Mindestens 3."
-    finally:
-        set_translator(None)
-    assert field_error(("x",), "ge", limit=3).message == "Must be at least 3."

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from demijohn._lib.concurrency import Pool, run_in_thread
 from demijohn._lib.later import asyncio
+from demijohn._lib.translation import gettext
 from demijohn.app.context import running
 from demijohn.app.encoding import HTML, TEXT, Encoder
 from demijohn.app.failures import Failures, respond_to
@@ -430,7 +431,7 @@ async def _fail(request: Request, error: BaseException, *, around: Surroundings,
         task = asyncio.current_task()
         if task is not None:
             task.uncancel()
-        error = ServiceUnavailable("The request took too long.", headers=[("retry-after", "1")])
+        error = ServiceUnavailable(gettext("The request took too long."), headers=[("retry-after", "1")])
     if signals is not None:
         signals.got_request_exception.send(request.app, request=request, exception=error)
     return await respond_to(error, request, around.failures, around.encoder)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from demijohn._lib.concurrency import PoolFull
 from demijohn._lib.later import html
+from demijohn._lib.translation import find_language, gettext
+from demijohn._lib.translation import gettext_noop as _
 from demijohn.errors import HTTPError, InternalServerError, ServiceUnavailable
 from demijohn.http import Accept, Connection, Request, Response
 from demijohn.schema import to_json
@@ -20,6 +22,31 @@ ErrorHandler: TypeAlias = Callable[..., Any]
 """`(error)` or `(request, error)`, sync or async; returns what a handler may return."""
 
 logger = logging.getLogger("demijohn.error")
+
+# The phrases that people meet, for the catalogs; they are looked up by the title of the error.
+_PHRASES = (
+    _("Bad Request"),
+    _("Unauthorized"),
+    _("Forbidden"),
+    _("Not Found"),
+    _("Method Not Allowed"),
+    _("Not Acceptable"),
+    _("Request Timeout"),
+    _("Conflict"),
+    _("Gone"),
+    _("Precondition Failed"),
+    _("Content Too Large"),
+    _("Request Entity Too Large"),
+    _("Unsupported Media Type"),
+    _("Unprocessable Content"),
+    _("Unprocessable Entity"),
+    _("Too Many Requests"),
+    _("Request Header Fields Too Large"),
+    _("Internal Server Error"),
+    _("Not Implemented"),
+    _("Service Unavailable"),
+    _("Gateway Timeout"),
+)
 
 
 class Failures:
@@ -63,7 +90,7 @@ class Failures:
 async def respond_to(error: BaseException, request: Request, failures: Failures, encoder: "Encoder") -> Response:
     """Return the response for an exception; what an error handler raises becomes a plain 500."""
     if isinstance(error, PoolFull):
-        error = ServiceUnavailable("Too many requests are waiting.", headers=[("retry-after", "1")])
+        error = ServiceUnavailable(gettext("Too many requests are waiting."), headers=[("retry-after", "1")])
     handler = failures.find(error)
     try:
         if handler is not None:
@@ -135,9 +162,11 @@ def problem_response(error: HTTPError, request: Connection) -> Response:
     accept = Accept(request.headers.get("accept"))
     if accept.quality("text/html") > accept.quality("application/problem+json"):
         detail = f"<p>{html.escape(error.detail)}</p>" if error.detail else ""
-        title = html.escape(error.title)
+        title = html.escape(gettext(error.title))
+        language, direction = find_language()
         body = (
-            f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{error.status} {title}</title>'
+            f'<!doctype html>\n<html lang="{language}" dir="{direction}"><meta charset="utf-8">'
+            f"<title>{error.status} {title}</title>"
             f'<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'
             f"<h1>{title}</h1>{detail}</html>\n"
         )

@@ -6,6 +6,8 @@ from typing import Any, TypeAlias, get_args, get_origin
 import msgspec
 
 from demijohn._lib.sentinels import MISSING
+from demijohn._lib.translation import gettext_lazy as _
+from demijohn._lib.translation import ngettext_lazy
 from demijohn.app.formats import Format, Formats
 from demijohn.app.signatures import optional, stripped
 from demijohn.errors import FieldError, UnsupportedMediaType, ValidationFailed
@@ -109,7 +111,7 @@ def read_file(form: FormData, name: str, default: Any, max_size: int | None, err
         return value, _too_large(value, name, max_size, errors)
     if value is None or not value:
         return (None, missing(errors, "form", name)) if default is MISSING else (default, errors)
-    return None, [*(errors or ()), field_error(("form", name), "type", expected="a file")]
+    return None, [*(errors or ()), field_error(("form", name), "type", expected=_("a file"))]
 
 
 def read_files(form: FormData, name: str, default: Any, max_size: int | None, errors: Errors) -> tuple[Any, Errors]:
@@ -117,7 +119,7 @@ def read_files(form: FormData, name: str, default: Any, max_size: int | None, er
     values = [value for value in form.getlist(name) if value != ""]
     files = [value for value in values if isinstance(value, UploadFile)]
     if len(files) < len(values):
-        return None, [*(errors or ()), field_error(("form", name), "type", expected="a file")]
+        return None, [*(errors or ()), field_error(("form", name), "type", expected=_("a file"))]
     if not files:
         return (None, missing(errors, "form", name)) if default is MISSING else (default, errors)
     for file in files:
@@ -128,7 +130,10 @@ def read_files(form: FormData, name: str, default: Any, max_size: int | None, er
 def _too_large(file: UploadFile, name: str, max_size: int | None, errors: Errors) -> Errors:
     if max_size is None or file.size <= max_size:
         return errors
-    return [*(errors or ()), field_error(("form", name), "max_length", limit=max_size, unit="bytes")]
+    return [
+        *(errors or ()),
+        field_error(("form", name), "max_length", limit=max_size, unit=ngettext_lazy("byte", "bytes", max_size)),
+    ]
 
 
 class BodyReader:
@@ -281,7 +286,7 @@ def allowed_fields(tp: Any, include: tuple[str, ...] | None, exclude: tuple[str,
 def together(parts: list[tuple[str, str, Any, Any]]) -> type[msgspec.Struct]:
     """Make the Struct of a body of several values: `(name, wire, type, default)` each (Any: types and defaults)."""
     fields: list[Any] = []
-    for name, _, tp, default in parts:
+    for name, _wire, tp, default in parts:
         if default is MISSING:
             fields.append((name, tp))
         elif isinstance(default, list | dict | set | bytearray):

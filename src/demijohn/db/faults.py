@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.exc import DontWrapMixin
 
 from demijohn._lib.text import did_you_mean
+from demijohn._lib.translation import gettext
 from demijohn.db.driver import Frame
 from demijohn.db.watching import place
 from demijohn.errors import ConfigurationError, DemijohnError, OutsideContext, ServiceUnavailable
@@ -149,7 +150,7 @@ def pool_is_empty(alias: str, connections: int, holders: Iterable[Any]) -> Servi
     held = sorted(((now - unit.since, unit.scope.label or "a script") for unit in holders), reverse=True)
     names = "; ".join(f"{label} for {age:.1f} s" for age, label in held[:10]) or "nobody that is known"
     _log.error("All %d connections of the database %r are in use (DJN-807). Held by: %s", connections, alias, names)
-    return ServiceUnavailable("The database is busy.", headers=[("retry-after", "1")])
+    return ServiceUnavailable(gettext("The database is busy."), headers=[("retry-after", "1")])
 
 
 def unknown(word: str, known: Any) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import UnaryExpression, and_, or_
 from sqlalchemy.sql import operators
 
+from demijohn._lib.translation import gettext
 from demijohn.db.faults import QueryError
 from demijohn.errors import FieldError, NotFound, ValidationFailed
 
@@ -148,12 +149,12 @@ async def paginate(query: "Pageable[R]", page: int, per_page: int, count: bool) 
     """Return one page by number."""
     check_size(per_page)
     if page < 1 or page > 2**53 // per_page:
-        raise NotFound("There is no such page.")
+        raise NotFound(gettext("There is no such page."))
     total = await query.count() if count else None
     # One row more than asked for says whether there is a next page.
     rows = await query.offset((page - 1) * per_page).limit(per_page + 1).all()
     if not rows and page > 1:
-        raise NotFound("There is no such page.")
+        raise NotFound(gettext("There is no such page."))
     has_next = len(rows) > per_page
     return Paginated(rows[:per_page], page, per_page=per_page, total=total, has_next=has_next)
 
@@ -226,5 +227,5 @@ def _decode(cursor: str, columns: list[tuple[Any, bool]]) -> list[Any]:
             msgspec.convert(value, column.type.python_type) for value, (column, _) in zip(values, columns, strict=True)
         ]
     except (binascii.Error, ValueError, msgspec.DecodeError, msgspec.ValidationError):
-        error = FieldError(("query", "after"), "cursor", "This is no cursor of this list.")
+        error = FieldError(("query", "after"), "cursor", gettext("This is no cursor of this list."))
         raise ValidationFailed([error]) from None

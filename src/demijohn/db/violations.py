@@ -8,6 +8,8 @@ from sqlalchemy import MetaData, Table, inspect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from demijohn._lib.translation import gettext
+from demijohn._lib.translation import gettext_noop as _
 from demijohn.db.declarative import Declarative
 from demijohn.db.relations import links_of
 from demijohn.errors import Conflict, FieldError, ValidationFailed
@@ -15,9 +17,9 @@ from demijohn.schema import MESSAGES, field_error
 
 __all__ = ["ForeignKeyViolation", "StillReferenced", "UniqueViolation", "translate"]
 
-MESSAGES.setdefault("unique", "This value is taken already.")
-MESSAGES.setdefault("foreign_key", "There is no such {target}.")
-MESSAGES.setdefault("check", "This is not allowed: {constraint}.")
+MESSAGES.setdefault("unique", _("This value is taken already."))
+MESSAGES.setdefault("foreign_key", _("There is no such {target}."))
+MESSAGES.setdefault("check", _("This is not allowed: {constraint}."))
 
 
 class UniqueViolation(Conflict):
@@ -25,7 +27,7 @@ class UniqueViolation(Conflict):
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         self.errors = list(errors)
-        super().__init__("A value that has to be unique is taken already.")
+        super().__init__(gettext("A value that has to be unique is taken already."))
 
     def problem(self) -> dict[str, Any]:
         """Return the problem document, with `errors` as `ValidationFailed` has them."""
@@ -156,7 +158,7 @@ def translate(
     elif refusal.kind == "foreign":
         made = ForeignKeyViolation([_points_nowhere(name, models) for name in names or ("",)])
     elif refusal.kind == "referenced":
-        made = StillReferenced("Other rows point to this one, so it cannot be deleted.")
+        made = StillReferenced(gettext("Other rows point to this one, so it cannot be deleted."))
     elif refusal.kind == "null":
         made = ValidationFailed([field_error(("body", name), "missing") for name in names or ("",)])
     elif refusal.kind == "check":

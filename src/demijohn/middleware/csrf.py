@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from demijohn._lib.keys import KeyRing
 from demijohn._lib.later import hmac
+from demijohn._lib.translation import gettext
 from demijohn.errors import Forbidden
 from demijohn.http import Request, Response
 from demijohn.middleware.exchange import before_sending, exchange_of, fields_of, keep_private
@@ -127,7 +128,7 @@ class CSRFGuard:
             return
         parsed = None if origin is None else parse_origin(origin)
         if parsed is None or not (parsed == _own(connection) or self._trusts(connection, parsed)):
-            raise self._refused("csrf_origin", "This socket is not open to other sites.", parsed)
+            raise self._refused("csrf_origin", gettext("This socket is not open to other sites."), parsed)
 
     def token(self, request: Request) -> str:
         """Return the token for forms and scripts of this response; see `csrf_token`."""
@@ -150,14 +151,18 @@ class CSRFGuard:
     def _refuse_other_site(self, request: Request, origin: bytes | None, site: bytes) -> None:
         parsed = None if origin is None else parse_origin(origin)
         if not self._trusts(request, parsed):
-            raise self._refused("csrf_cross_site", f"The request was sent by another site ({site.decode()}).", parsed)
+            raise self._refused(
+                "csrf_cross_site",
+                gettext("The request was sent by another site (%(site)s).", site=site.decode()),
+                parsed,
+            )
 
     def _check_origin(self, request: Request, origin: bytes, cookies: bool) -> Awaitable[None] | None:
         parsed = parse_origin(origin)
         if self._trusts(request, parsed):
             return None
         if parsed is None or parsed != _own(request):
-            raise self._refused("csrf_origin", "The request was sent by another origin.", parsed)
+            raise self._refused("csrf_origin", gettext("The request was sent by another origin."), parsed)
         if cookies and not is_trustworthy(parsed):
             # Without TLS whoever sits on the line writes any header; only a token shows that the page was ours.
             return self._check_token(request)
@@ -176,10 +181,12 @@ class CSRFGuard:
         if token is None and secret is not None and media is not None and media.essence in _FORMS:
             token = (await request.form()).get(self.form_field)
         if secret is None or not token:
-            raise self._refused("csrf_token_missing", "The request carries no token that shows where it comes from.")
+            raise self._refused(
+                "csrf_token_missing", gettext("The request carries no token that shows where it comes from.")
+            )
         if not isinstance(token, str) or not _unmasks(token, secret):
             raise self._refused(
-                "csrf_token_invalid", "The token of the form is not valid (any more). Load the page again."
+                "csrf_token_invalid", gettext("The token of the form is not valid (any more). Load the page again.")
             )
         exchange_of(request).csrf_secret = secret
 

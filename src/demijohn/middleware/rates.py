@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
+from demijohn._lib.translation import gettext, ngettext
 from demijohn.errors import ConfigurationError, TooManyRequests
 from demijohn.http import Request, Response
 from demijohn.middleware.exchange import exchange_of
@@ -294,7 +295,7 @@ class RateLimitGuard:
                     return
                 if self._on_error == "refuse":
                     raise TooManyRequests(
-                        "Requests cannot be counted at the moment.", headers=[("retry-after", "5")]
+                        gettext("Requests cannot be counted at the moment."), headers=[("retry-after", "5")]
                     ) from None
                 verdict = self._local.hit(where, **count)
             verdicts.append(verdict)
@@ -321,7 +322,11 @@ class RateLimitGuard:
         if refused:
             wait = max(refused)
             raise TooManyRequests(
-                f"Too many requests. Try again in {_seconds(wait)} seconds.",
+                ngettext(
+                    "Too many requests. Try again in %(num)s second.",
+                    "Too many requests. Try again in %(num)s seconds.",
+                    _seconds(wait),
+                ),
                 headers=[*lines, ("retry-after", str(_seconds(wait)))],
             )
         exchange_of(request).finishers.append(lambda response: _tell(response, lines))

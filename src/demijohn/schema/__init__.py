@@ -21,7 +21,7 @@ from demijohn.schema.decoding import convert, converter, json_decoder, msgpack_d
 from demijohn.schema.encoding import NotEncodable, to_builtins, to_json, to_msgpack, to_yaml
 from demijohn.schema.field import Field
 from demijohn.schema.formats import register_format
-from demijohn.schema.messages import MESSAGES, field_error, set_translator
+from demijohn.schema.messages import MESSAGES, field_error
 from demijohn.schema.reading import field_of, fields_of, has_fields, register_reader
 
 __all__ = [
@@ -41,7 +41,6 @@ __all__ = [
     "register_encoder",
     "register_format",
     "register_reader",
-    "set_translator",
     "shape_of",
     "to_builtins",
     "to_json",

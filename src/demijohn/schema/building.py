@@ -15,6 +15,7 @@ from demijohn.schema.classes import kind_of, members_of, plain
 from demijohn.schema.custom import find_decoder
 from demijohn.schema.field import Field, split
 from demijohn.schema.foreign import PydanticShape
+from demijohn.schema.messages import field_error
 from demijohn.schema.rules import refuse_misplaced, rules_of
 from demijohn.schema.scalars import SCALARS, enum_scalar, literal_scalar
 from demijohn.schema.shapes import (
@@ -191,7 +192,7 @@ def _subclass_decoder(tp: Any) -> Callable[[Any], Any]:
         except TypeError:
             if isinstance(value, str):
                 return tp(scalar.from_text(value))
-            raise ValueError(f"Expected {scalar.expected}.") from None
+            raise ValueError(field_error((), "type", expected=scalar.expected).message) from None
 
     return decode
 

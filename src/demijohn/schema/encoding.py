@@ -12,6 +12,7 @@ import msgspec
 
 from demijohn._lib.extras import need
 from demijohn._lib.source import place_of
+from demijohn._lib.translation import LazyString
 from demijohn.errors import DemijohnError
 from demijohn.schema.classes import is_pydantic
 from demijohn.schema.custom import find_encoder, on_change
@@ -37,6 +38,8 @@ def _writer(cls: type) -> Callable[[Any], Any] | None:
         return found
     if is_pydantic(cls):
         return _pydantic
+    if cls is LazyString:
+        return str
     if issubclass(cls, str):
         return str.__str__
     if issubclass(cls, Enum):

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import msgspec
 
 from demijohn._lib.sentinels import MISSING
+from demijohn._lib.translation import LazyString
 from demijohn.errors import ConfigurationError
 
 __all__ = ["Field"]
@@ -155,15 +156,20 @@ def _pairs(choices: Any) -> Iterable[tuple[Any, str]]:
         choices = choices.items()
     for choice in choices:
         if isinstance(choice, tuple) and len(choice) == 2:
-            yield choice[0], str(choice[1])
+            yield choice[0], _shown(choice[1])
         else:
             yield choice, str(choice)
+
+
+def _shown(label: Any) -> Any:
+    # A label that is looked up when it is shown stays so.
+    return label if isinstance(label, LazyString) else str(label)
 
 
 def _enum_pairs(choices: Any) -> Iterable[tuple[Any, str]]:
     for member in choices:
         # A label may be an attribute of the member.
-        yield member, str(getattr(member, "label", None) or member.name.replace("_", " ").capitalize())
+        yield member, _shown(getattr(member, "label", None) or member.name.replace("_", " ").capitalize())
 
 
 def _of_meta(meta: msgspec.Meta) -> Field:

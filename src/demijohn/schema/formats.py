@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+from demijohn._lib.translation import gettext_lazy as _
+
 __all__ = ["checked_formats", "register_format"]
 
 # Each pattern is linear: no nested repetition over the same characters.
@@ -85,6 +87,18 @@ _checks: dict[str, Callable[[str], bool]] = {
 }
 
 
+_NAMES = {
+    "email": _("an email address"),
+    "url": _("a web address"),
+    "uri": _("a web address"),
+    "slug": _("lower-case letters and digits with hyphens between them"),
+    "hostname": _("a host name"),
+    "ipv4": _("an IPv4 address"),
+    "ipv6": _("an IPv6 address"),
+    "color": _("a color, as in #1a2b3c"),
+}
+
+
 def register_format(name: str, check: Callable[[str], bool]) -> None:
     """Make `Field(format=name)` check its strings with a function of yours.
 
@@ -97,6 +111,11 @@ def register_format(name: str, check: Callable[[str], bool]) -> None:
 def find_format(name: str) -> Callable[[str], bool] | None:
     """Return the check of a format, or `None` for one that only describes the input."""
     return _checks.get(name)
+
+
+def name_of_format(name: str) -> str:
+    """Return what people call a string of a format; the name itself where it is not one of ours."""
+    return _NAMES.get(name, name)
 
 
 def checked_formats() -> list[str]:

@@ -1,50 +1,34 @@
 """The codes of field errors and the sentence for each."""
 
-from collections.abc import Callable
 from typing import Any
 
+from demijohn._lib.translation import gettext
+from demijohn._lib.translation import gettext_noop as _
 from demijohn.errors import FieldError
 
-__all__ = ["MESSAGES", "field_error", "set_translator"]
+__all__ = ["MESSAGES", "field_error"]
 
 MESSAGES: dict[str, str] = {
-    "missing": "This field is required.",
-    "unknown": "This field is not known here.",
-    "type": "Expected {expected}.",
-    "format": "This is not {expected}.",
-    "choice": "Choose one of {choices}.",
-    "min_length": "At least {limit} {unit} needed.",
-    "max_length": "At most {limit} {unit} allowed.",
-    "length": "Exactly {limit} items needed.",
-    "pattern": "This does not have the expected form.",
-    "gt": "Must be greater than {limit}.",
-    "ge": "Must be at least {limit}.",
-    "lt": "Must be less than {limit}.",
-    "le": "Must be at most {limit}.",
-    "multiple_of": "Must be a multiple of {limit}.",
-    "timezone": "A UTC offset is needed, as in 2026-01-31T12:00:00Z.",
-    "no_timezone": "No UTC offset is allowed here.",
-    "range": "This number is out of range.",
-    "value": "This value is not allowed.",
+    "missing": _("This field is required."),
+    "unknown": _("This field is not known here."),
+    "type": _("Expected {expected}."),
+    "format": _("This is not {expected}."),
+    "choice": _("Choose one of {choices}."),
+    "min_length": _("At least {limit} {unit} needed."),
+    "max_length": _("At most {limit} {unit} allowed."),
+    "length": _("Exactly {limit} items needed."),
+    "pattern": _("This does not have the expected form."),
+    "gt": _("Must be greater than {limit}."),
+    "ge": _("Must be at least {limit}."),
+    "lt": _("Must be less than {limit}."),
+    "le": _("Must be at most {limit}."),
+    "multiple_of": _("Must be a multiple of {limit}."),
+    "timezone": _("A UTC offset is needed, as in 2026-01-31T12:00:00Z."),
+    "no_timezone": _("No UTC offset is allowed here."),
+    "range": _("This number is out of range."),
+    "value": _("This value is not allowed."),
 }
 """Every code that the framework gives, with its sentence; placeholders are filled in after translation."""
-
-
-def _untranslated(template: str) -> str:
-    return template
-
-
-_translate: Callable[[str], str] = _untranslated
-
-
-def set_translator(translate: Callable[[str], str] | None) -> None:
-    """Have the templates of `MESSAGES` translated before they are filled in.
-
-    `None` goes back to English.
-    The function runs while an error is made, so it may look up the language of the present request.
-    """
-    global _translate
-    _translate = translate or _untranslated
 
 
 def field_error(place: tuple[str | int, ...], code: str, /, **values: Any) -> FieldError:
@@ -52,5 +36,5 @@ def field_error(place: tuple[str | int, ...], code: str, /, **values: Any) -> Fi
 
     Takes `Any`: what stands for the placeholders.
     """
-    template = _translate(MESSAGES.get(code, MESSAGES["value"]))
+    template = gettext(MESSAGES.get(code, MESSAGES["value"]))
     return FieldError(place, code, template.format_map(values) if values else template)

@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from demijohn._lib.translation import ngettext_lazy
 from demijohn.errors import ConfigurationError, FieldError
 from demijohn.schema.field import Field
-from demijohn.schema.formats import find_format
+from demijohn.schema.formats import find_format, name_of_format
 from demijohn.schema.messages import field_error
 
-__all__ = ["Rule", "rules_of"]
+__all__ = ["Rule", "rules_of", "unit_of"]
 
 # What is tested, with the value as `x` and the bound as `k`: both the slow walk and the compiled check come from here.
 _SOURCES = {
@@ -33,7 +34,11 @@ _TESTS: dict[str, Callable[[Any, Any], Any]] = {
     for code, source in _SOURCES.items()
 }
 
-_UNITS = {"text": "characters", "bytes": "bytes", "collection": "items"}
+_UNITS: dict[str, Callable[[int], str]] = {
+    "text": lambda limit: ngettext_lazy("character", "characters", limit),
+    "bytes": lambda limit: ngettext_lazy("byte", "bytes", limit),
+    "collection": lambda limit: ngettext_lazy("item", "items", limit),
+}
 _LENGTH = ("min_length", "max_length")
 _ORDER = ("gt", "ge", "lt", "le")
 
@@ -77,7 +82,7 @@ def rules_of(field: Field, family: str) -> list[Rule]:
         for code in _LENGTH:
             limit = getattr(field, code)
             if limit is not None:
-                rules.append(Rule(code, limit, limit=limit, unit=_unit(family, limit)))
+                rules.append(Rule(code, limit, limit=limit, unit=unit_of(family, limit)))
     if family in ("number", "moment"):
         for code in _ORDER:
             limit = getattr(field, code)
@@ -91,7 +96,7 @@ def rules_of(field: Field, family: str) -> list[Rule]:
         if field.pattern is not None:
             rules.append(Rule("pattern", re.compile(field.pattern).fullmatch))
         if field.format is not None and (check := find_format(field.format)) is not None:
-            rules.append(Rule("format", check, expected=field.format))
+            rules.append(Rule("format", check, expected=name_of_format(field.format)))
     if field.choices is not None and family != "collection":
         allowed = [value for value, _ in field.choices]
         shown = ", ".join(map(str, allowed))
@@ -123,9 +128,9 @@ def refuse_misplaced(field: Field, families: set[str], tp: Any) -> None:
                 )
 
 
-def _unit(family: str, limit: int) -> str:
-    unit = _UNITS[family]
-    return unit[:-1] if limit == 1 else unit
+def unit_of(family: str, limit: int) -> str:
+    """Return what the length of a family of types is counted in, in the form for a number."""
+    return _UNITS[family](limit)
 
 
 def _multiple(step: Any) -> Callable[[Any], bool]:

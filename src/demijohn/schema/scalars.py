@@ -11,6 +11,8 @@ from uuid import UUID
 
 import msgspec
 
+from demijohn._lib.translation import gettext_lazy as _
+
 __all__ = ["SCALARS", "Scalar", "decimal_is_sane", "parse_bool", "parse_float", "parse_int"]
 
 _TRUE = frozenset({"true", "1", "on", "yes", "t", "y"})
@@ -220,14 +222,14 @@ def literal_scalar(tp: Any, values: tuple[Any, ...]) -> Scalar:
 SCALARS: dict[Any, Scalar] = {
     scalar.tp: scalar
     for scalar in (
-        Scalar(str, "text", "a string", kinds=(str,), from_text=str, from_json=_json_str),
-        Scalar(int, "number", "an integer", kinds=(int,), from_text=parse_int, from_json=_json_int),
-        Scalar(float, "number", "a number", kinds=(int, float), from_text=parse_float, from_json=_json_float),
-        Scalar(bool, "flag", "true or false", kinds=(bool,), from_text=parse_bool, from_json=_json_bool),
+        Scalar(str, "text", _("a string"), kinds=(str,), from_text=str, from_json=_json_str),
+        Scalar(int, "number", _("an integer"), kinds=(int,), from_text=parse_int, from_json=_json_int),
+        Scalar(float, "number", _("a number"), kinds=(int, float), from_text=parse_float, from_json=_json_float),
+        Scalar(bool, "flag", _("true or false"), kinds=(bool,), from_text=parse_bool, from_json=_json_bool),
         Scalar(
             Decimal,
             "number",
-            "a decimal number",
+            _("a decimal number"),
             kinds=(str, int, float, Decimal),
             from_text=_parse_decimal,
             from_json=_json_decimal,
@@ -235,15 +237,15 @@ SCALARS: dict[Any, Scalar] = {
         Scalar(
             datetime,
             "moment",
-            "a date and time, as in 2026-01-31T12:00:00Z",
+            _("a date and time, as in 2026-01-31T12:00:00Z"),
             kinds=(str, datetime),
             from_text=_parse_datetime,
         ),
-        Scalar(date, "moment", "a date, as in 2026-01-31", kinds=(str, date), from_text=_parse_date),
-        Scalar(time, "moment", "a time, as in 12:30:00", kinds=(str, time), from_text=_parse_time),
-        Scalar(timedelta, "moment", "a duration, as in PT90M", kinds=(str, timedelta), from_text=_parse_timedelta),
-        Scalar(UUID, "other", "a UUID", kinds=(str, UUID), from_text=_parse_uuid),
-        Scalar(bytes, "bytes", "base64", kinds=(str, bytes), from_text=_parse_bytes),
-        Scalar(bytearray, "bytes", "base64", kinds=(str, bytearray), from_text=_parse_bytes),
+        Scalar(date, "moment", _("a date, as in 2026-01-31"), kinds=(str, date), from_text=_parse_date),
+        Scalar(time, "moment", _("a time, as in 12:30:00"), kinds=(str, time), from_text=_parse_time),
+        Scalar(timedelta, "moment", _("a duration, as in PT90M"), kinds=(str, timedelta), from_text=_parse_timedelta),
+        Scalar(UUID, "other", _("a UUID"), kinds=(str, UUID), from_text=_parse_uuid),
+        Scalar(bytes, "bytes", _("base64"), kinds=(str, bytes), from_text=_parse_bytes),
+        Scalar(bytearray, "bytes", _("base64"), kinds=(str, bytearray), from_text=_parse_bytes),
     )
 }

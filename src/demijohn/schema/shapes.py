@@ -6,15 +6,17 @@ that msgspec refused, for the text of forms and queries, and for types that msgs
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import reduce
 from typing import Any
 
 import msgspec
 
 from demijohn._lib.sentinels import MISSING
+from demijohn._lib.translation import gettext_lazy as _
 from demijohn.errors import FieldError
 from demijohn.schema.classes import Member
 from demijohn.schema.messages import field_error
-from demijohn.schema.rules import Rule
+from demijohn.schema.rules import Rule, unit_of
 from demijohn.schema.scalars import Scalar
 
 __all__ = ["FAILED", "Shape", "TooManyErrors", "Walk"]
@@ -60,7 +62,7 @@ class Shape:
     """How values of one type are read. Subclasses say `takes` and `parse`."""
 
     family = "other"
-    expected = "a value"
+    expected = _("a value")
     blank = True
     """Whether an empty text means that nothing was given."""
     many = False
@@ -129,7 +131,7 @@ class AnyShape(Shape):
 class NoneShape(Shape):
     """`None`, or nothing in a text."""
 
-    expected = "null"
+    expected = _("null")
     nullable = True
 
     def takes(self, value: Any) -> bool:
@@ -147,7 +149,9 @@ class ScalarShape(Shape):
     def __init__(self, scalar: Scalar) -> None:
         self.scalar = scalar
         self.family = scalar.family
-        self.expected = scalar.expected if scalar.family != "choice" else f"one of {scalar.expected}"
+        self.expected = (
+            scalar.expected if scalar.family != "choice" else _("one of %(choices)s", choices=scalar.expected)
+        )
         self.blank = scalar.tp is not str and not _reads_blank(scalar)
         if scalar.tp.__class__ is type and scalar.tp.__name__ == "Decimal":
             from demijohn.schema.scalars import decimal_is_sane
@@ -182,7 +186,7 @@ class SequenceShape(Shape):
     """A list, set, frozenset or tuple of any length."""
 
     family = "collection"
-    expected = "a list"
+    expected = _("a list")
     many = True
     blank = False
 
@@ -213,7 +217,7 @@ class SequenceShape(Shape):
         try:
             return self.make(found)
         except TypeError:  # a set of what cannot be hashed
-            return walk.fail(place, "type", expected="distinct simple values")
+            return walk.fail(place, "type", expected=_("distinct simple values"))
 
 
 class TupleShape(Shape):
@@ -225,7 +229,7 @@ class TupleShape(Shape):
 
     def __init__(self, items: tuple[Shape, ...]) -> None:
         self.items = items
-        self.expected = f"a list of {len(items)}"
+        self.expected = _("a list of %(count)s", count=len(items))
 
     def parts(self) -> Iterable[Shape]:
         return self.items
@@ -249,7 +253,7 @@ class MappingShape(Shape):
     """A mapping of keys of one type to values of another."""
 
     family = "collection"
-    expected = "an object"
+    expected = _("an object")
     nested = True
     blank = False
 
@@ -295,8 +299,8 @@ class UnionShape(Shape):
         self.nullable = any(isinstance(member, NoneShape) for member in members)
         self.members = tuple(member for member in members if not isinstance(member, NoneShape))
         self.family = self.members[0].family if len(self.members) == 1 else "other"
-        names = [member.expected for member in self.members] + (["null"] if self.nullable else [])
-        self.expected = " or ".join(dict.fromkeys(names))
+        names = [member.expected for member in self.members] + ([NoneShape.expected] if self.nullable else [])
+        self.expected = reduce(_either, dict.fromkeys(names))
         self.blank = all(member.blank for member in self.members)
         self.many = any(member.many for member in self.members)
         self.nested = any(member.nested for member in self.members)
@@ -360,7 +364,7 @@ class UnionShape(Shape):
 class ObjectShape(Shape):
     """A Struct, dataclass, attrs class, TypedDict or NamedTuple."""
 
-    expected = "an object"
+    expected = _("an object")
     blank = False
     nested = True
 
@@ -444,7 +448,9 @@ class ObjectShape(Shape):
                 return walk.fail((*place, 0), "choice", choices=str(self.tag))
             del parts[0]
         if (self.strict or self.kind == "namedtuple") and len(parts) > len(self.members):
-            return walk.fail(place, "max_length", limit=len(self.members), unit="items")
+            return walk.fail(
+                place, "max_length", limit=len(self.members), unit=unit_of("collection", len(self.members))
+            )
         return {member.wire: part for (member, _), part in zip(self.members, parts, strict=False)}
 
 
@@ -467,6 +473,10 @@ class CustomShape(Shape):
             return self.decode(value)
         except (ValueError, TypeError, ArithmeticError) as error:
             return walk.add(FieldError(place, "value", str(error) or field_error(place, "value").message))
+
+
+def _either(first: str, second: str) -> str:
+    return _("%(first)s or %(second)s", first=first, second=second)
 
 
 def _reads_blank(scalar: Scalar) -> bool:

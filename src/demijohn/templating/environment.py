@@ -17,6 +17,7 @@ from demijohn.templating.failures import block_not_found, raise_explained
 from demijohn.templating.folders import Folders
 from demijohn.templating.fragments import Plan, plan_fragment
 from demijohn.templating.tags import ComponentTags, check_calls
+from demijohn.templating.translations import Translations
 from demijohn.templating.undefined import Undefined
 
 __all__ = ["BASE", "ByteCode", "Environment", "is_text"]
@@ -103,7 +104,7 @@ class Environment(jinja2.Environment):
                 "undefined": Undefined,
                 "auto_reload": reload,
                 "bytecode_cache": byte_code,
-                "extensions": ["jinja2.ext.do", "jinja2.ext.loopcontrols", *extensions, ComponentTags],
+                "extensions": ["jinja2.ext.do", "jinja2.ext.loopcontrols", Translations, *extensions, ComponentTags],
                 **(options or {}),
             }
         )

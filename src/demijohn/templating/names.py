@@ -5,6 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from demijohn._lib.translation import find_language
 from demijohn.app import current, get_flashed_messages, url_for
 from demijohn.app.context import find_unit
 
@@ -50,6 +51,26 @@ class Proxy:
         return f"<{self._name}>"
 
 
+class Language:
+    """The present language: `<html lang="{{ language }}" dir="{{ language.direction }}">`."""
+
+    __slots__ = ()
+
+    @property
+    def direction(self) -> str:
+        """Return `ltr`, or `rtl` for languages that are written from right to left."""
+        return find_language()[1]
+
+    def __str__(self) -> str:
+        return find_language()[0]
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == other
+
+    def __hash__(self) -> int:
+        return hash("language")
+
+
 def standard_names() -> dict[str, Any]:
     """Return the names that are there in every app (Any: templates use anything)."""
     return {
@@ -62,6 +83,7 @@ def standard_names() -> dict[str, Any]:
         "get_flashed_messages": get_flashed_messages,
         "csrf_input": _csrf_input,
         "query_string": _query_string,
+        "language": Language(),
     }
 
 
