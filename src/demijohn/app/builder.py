@@ -15,8 +15,8 @@ from demijohn.app.mounting import is_asgi, mounted_call, mounted_scope
 from demijohn.app.scaffold import Mount, Record, Scaffold
 from demijohn.app.sockets import SocketRunner, check_handshake, compile_socket_runner, socket_guards
 from demijohn.app.views import View, view_function
-from demijohn.app.wiring import Wiring
-from demijohn.errors import HTTPError
+from demijohn.app.wiring import BATTERY_ASSETS, Wiring
+from demijohn.errors import HTTPError, NotFound
 from demijohn.http import Request, Response, WebSocket
 from demijohn.middleware import marks_of
 from demijohn.middleware.marks import Marks
@@ -60,6 +60,7 @@ class Builder:
                 app.router.add(self._static(place, place.scaffold.static_folder))
             for mount in place.scaffold.mounts:
                 self._mount(mount, place)
+        app.router.add(self._battery_assets())
         add_debug_routes(app, app.router)
         around = places[0].surroundings
         missing = Call(app.missing, whole=app.missing, is_async=True)
@@ -193,6 +194,22 @@ class Builder:
                 namespace=place.name,
                 host=place.host or None,
             )
+        return self._aim_static(route, static)
+
+    def _battery_assets(self) -> Route:
+        """Return the one route for the static files of all batteries: some are set up when a page first needs them."""
+        app = self.app
+
+        async def static(request: Request) -> Response:
+            assets = app.assets.get(f"demijohn.{request.path_params['battery']}")
+            if assets is None:
+                raise NotFound
+            return await assets.respond(request, request.path_params["filename"])
+
+        pattern = f"{BATTERY_ASSETS}/{{battery}}/{{filename:path}}"
+        return self._aim_static(Route(pattern, static, name="static", namespace="demijohn"), static)
+
+    def _aim_static(self, route: Route, static: Any) -> Route:
         around = Surroundings(encoder=self.app.encoder, failures=self.app.failures, pool=self.app.pool)
         around.guards = [guard for guard in self.app.guards if getattr(guard, "for_mounts", False)]
         call = Call(static, whole=static, is_async=True)

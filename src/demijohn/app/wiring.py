@@ -29,7 +29,10 @@ from demijohn.middleware import CSRFGuard, Guard, Security, SecurityHeaders, Tru
 from demijohn.routing import Converter, ConverterResolver, Router, SlashPolicy
 from demijohn.types import Battery, RateLimitStore
 
-__all__ = ["Wiring"]
+__all__ = ["BATTERY_ASSETS", "Wiring"]
+
+BATTERY_ASSETS = "/__demijohn__/static"
+"""Where the static files of batteries are served, whatever prefixes the app has."""
 
 B = TypeVar("B", bound=Battery)
 T = TypeVar("T")
@@ -167,6 +170,13 @@ class Wiring(Scaffold):
             AssetMissing: There is no such file.
         """
         return find_assets(self.assets, name, namespace).url(name)
+
+    def add_assets(self, name: str, folder: Path) -> None:
+        """Serve the static files of a battery; templates write `static("x.css", namespace="demijohn.NAME")`.
+
+        It may be done at any time: some batteries are set up when a page first needs them.
+        """
+        self.assets[f"demijohn.{name}"] = Assets(folder, prefix=f"{BATTERY_ASSETS}/{name}")
 
     def spa(self, folder: str | Path, *, prefix: str = "/", index: str = "index.html") -> None:
         """Serve a single-page application: its files, and `index` for every page that it routes itself.

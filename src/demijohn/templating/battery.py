@@ -37,6 +37,9 @@ _TYPES = {
 }
 _HTML = "text/html; charset=utf-8"
 
+THEME = Path(__file__).parent / "theme"
+"""The default look: `demijohn/base.html`, its stylesheets and htmx."""
+
 Processor = Callable[..., Any]
 
 
@@ -99,6 +102,8 @@ class Templates:
         """Plug into the app: what renders a `Page`, and the checks."""
         self._app = app
         app.encoder.add(Page, self._respond)
+        app.add_assets("theme", THEME / "static")
+        app.templates.folders.append((THEME / "templates", "demijohn"))
         app.checks.add(lambda app: check_templates(app, self.environment))
 
     @property
