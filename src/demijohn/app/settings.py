@@ -120,6 +120,11 @@ class Settings(msgspec.Struct, metaclass=_SettingsMeta):
     threads: int = 32
     """How many plain `def` handlers run at once."""
     request_timeout: float = 30.0
+    log_level: str = "info"
+    log_format: Literal["auto", "pretty", "json"] = "auto"
+    """`auto` is JSON in production and lines for people elsewhere."""
+    log_levels: tuple[str, ...] = ()
+    """Levels of single loggers: `sqlalchemy=warning,shop=debug`."""
 
     @classmethod
     def load(

@@ -14,6 +14,7 @@ import click
 
 from demijohn._lib.sentinels import MISSING
 from demijohn.app import App, HandlerParameter, UnitCall
+from demijohn.app.logs import set_up_logging
 from demijohn.cli.target import load_app
 
 __all__ = ["click_command", "commands_of"]
@@ -63,6 +64,7 @@ def click_command(app: App, name: str | None, function: Any) -> click.Command:
 
 def run_in_unit(app: App, call: UnitCall, values: dict[str, Any]) -> Any:
     """Run a command in a started app and one unit of work (Any: whatever it returns)."""
+    set_up_logging(app.settings)
 
     async def run() -> Any:
         async with app.context() as unit:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from time import perf_counter
 from typing import Any, Final, Protocol
 
+from demijohn.app.logs import find_handler
 from demijohn.http import Request
 from demijohn.serving.config import ServerConfig
 from demijohn.serving.head import HeadReader
@@ -86,6 +87,7 @@ class Hub:
         self.upgrade_http2: Callable[[Any, bytes], None] | None = None
         """Takes over a connection that speaks HTTP/2 in the clear."""
         self.access_log = config.access_log
+        self.log_handler = find_handler() if config.access_log else None
         self.active = 0
         """Requests whose handler has begun and has not answered."""
         self.overload = Overload(sockets, sharers=1 if config.reuse_port else config.workers)
@@ -133,6 +135,8 @@ class Hub:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self.log_handler is not None:
+            self.log_handler.write_out()
 
     def _tick(self) -> None:
         now = self.clock = self.loop.time()
@@ -140,6 +144,8 @@ class Hub:
         self.max_active = -1 if self.overload.is_there else self.capacity.requests
         self._timer = self.loop.call_later(interval, self._tick)
         self.writer.tick()
+        if self.log_handler is not None:
+            self.log_handler.write_out()
         # A copy: what runs out of time leaves the set.
         for connection in [each for each in self.connections if each.deadline <= now]:
             try:
@@ -167,6 +173,9 @@ class Hub:
     def log_access(self, request: Request | None, status: int, size: int, *, heard_at: float) -> None:
         """Log one line for a response."""
         if request is None:
+            return
+        handler = self.log_handler
+        if handler is not None and handler.add_access(request, status, size, seconds=perf_counter() - heard_at):
             return
         client = request.client
         query = request.query_string.decode("latin-1")

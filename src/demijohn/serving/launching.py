@@ -1,14 +1,13 @@
 """Starting a server from a program or the command line."""
 
-import logging
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from demijohn.app.logs import set_up_logging
 from demijohn.errors import ConfigurationError
 from demijohn.serving.config import ServerConfig, Timeouts
 from demijohn.serving.worker import run_server
@@ -37,7 +36,7 @@ def serve(target: Any, config: ServerConfig | None = None) -> int:
         sys.exit(serve(load, ServerConfig(bind="0.0.0.0:8000", workers=4)))
     """
     config = ServerConfig() if config is None else config
-    log_to_stderr()
+    set_up_logging()
     if config.is_supervised:
         from demijohn.serving.supervisor import Supervisor
 
@@ -76,7 +75,7 @@ def run_development(
         CannotListen: An address cannot be listened on.
     """
     config = development_config(ServerConfig() if config is None else config)
-    log_to_stderr()
+    set_up_logging()
     if not reload or not hasattr(os, "fork"):
         return run_server(loader, config)
     from demijohn.serving.reload import DevelopmentServer
@@ -102,16 +101,3 @@ def development_config(config: ServerConfig) -> ServerConfig:
         timeouts=timeouts,
         block_warning=0.1 if config.block_warning is not None else None,
     )
-
-
-def log_to_stderr() -> None:
-    """Show the log of the framework, unless the program has set up logging by itself."""
-    ours = logging.getLogger("demijohn")
-    if logging.getLogger().handlers or ours.handlers:
-        return
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s [%(process)d] %(levelname)s %(message)s", "%H:%M:%S"))
-    ours.addHandler(handler)
-    ours.propagate = False
-    if ours.level == logging.NOTSET:
-        ours.setLevel(logging.INFO)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 from demijohn._lib.watchdog import Watchdog
+from demijohn.app import Settings
+from demijohn.app.logs import set_up_logging
 from demijohn.serving.broken import describe_error
 from demijohn.serving.config import ServerConfig
 from demijohn.serving.server import Server
@@ -118,7 +120,11 @@ class Worker:
         self._stop = stop = asyncio.Event()
         self._listen_to_signals(loop)
         try:
-            server = await self._begin(load(self._target))
+            app = load(self._target)
+            settings = getattr(app, "settings", None)
+            if isinstance(settings, Settings):
+                set_up_logging(settings)
+            server = await self._begin(app)
         except (Exception, SystemExit) as error:
             if show_error is None:
                 report(error)
