@@ -107,7 +107,8 @@ def plan(
         path_names: The names in the path, each with a type or routing's `Parameter` (Any: either).
         methods: The HTTP methods that it answers.
         together: All that the same function answers on the same path, by other plans too.
-        kind: `request`, `websocket`, or `unit` for a command or task, where what is no service is left to the caller.
+        kind: `request`, `websocket`; or `unit` for a command or task, and `hook`, where what is no service is left
+            to the caller.
 
     Raises:
         ConfigurationError: DJN-200 to DJN-208; all mistakes of the function at once (`WiringErrors` if several).
@@ -177,7 +178,7 @@ class _Planner:
         binder = self.binders.find(parameter)
         if binder is not None:
             return self._custom(parameter, binder)
-        if self.kind == "unit":
+        if self.kind in ("unit", "hook"):
             return Slot(parameter, "given", tp=parameter.annotation)
         return self._from_client(parameter)
 
@@ -233,7 +234,7 @@ class _Planner:
         )
 
     def _custom(self, parameter: HandlerParameter, binder: Binder) -> Slot:
-        if self.kind == "unit" and (binder.inputs or binder.reads_body):
+        if self.kind in ("unit", "hook") and (binder.inputs or binder.reads_body):
             return Slot(parameter, "given", tp=parameter.annotation)
         return Slot(parameter, "custom", binder=binder)
 
@@ -247,7 +248,7 @@ class _Planner:
             return Slot(parameter, "path", tp=Any)
         if name in ("request", "websocket"):
             return Slot(parameter, "unit")
-        if self.kind == "unit":
+        if self.kind in ("unit", "hook"):
             return Slot(parameter, "given", tp=Any)
         if isinstance(default, str | int | float) and parameter.marker is None:
             parameter.annotation = parameter.type = type(default)
@@ -275,7 +276,7 @@ class _Planner:
             return None
         if issubclass(tp, Connection):
             wanted = "websocket" if "websocket" in tp.__name__.lower() else "request"
-            if self.kind != wanted and tp is not Connection and self.kind != "unit":
+            if self.kind != wanted and tp is not Connection and self.kind not in ("unit", "hook"):
                 raise self._problem(
                     parameter,
                     "DJN-208",
@@ -395,6 +396,14 @@ class _Planner:
                 "is a body, and a WebSocket has none",
                 why="It carries messages instead.",
                 fix=f"Read a message:  {parameter.name} = await websocket.receive_json({name_of(parameter.type)})",
+            )
+        if self.kind == "hook":
+            raise self._problem(
+                parameter,
+                "DJN-201",
+                "is a body, and hooks run for requests that have none",
+                why="A handler reads the body; a hook has the request.",
+                fix="Read it where it is there:  await request.body()",
             )
         silent = self.methods & _SILENT
         if silent and parameter.type is not FormData:

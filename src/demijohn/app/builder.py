@@ -1,6 +1,6 @@
 """Builds an app: every declaration, with what its blueprints put around it, becomes a route with a runner."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,11 @@ from demijohn.app.assets import Assets
 from demijohn.app.calls import make_call
 from demijohn.app.debug_door import add_debug_routes
 from demijohn.app.dispatch import Call, Runner, Surroundings, compile_runner
-from demijohn.app.failures import Failures, problem_response
+from demijohn.app.failures import problem_response
 from demijohn.app.formats import Answers, Offer
+from demijohn.app.hooks import AFTER, AROUND, BEFORE, TEARDOWN, HookCall, HookRole
 from demijohn.app.mounting import is_asgi, mounted_call, mounted_scope
-from demijohn.app.scaffold import Mount, Record, Scaffold
+from demijohn.app.scaffold import Hook, Mount, Record, Scaffold
 from demijohn.app.sockets import SocketRunner, check_handshake, compile_socket_runner, socket_guards
 from demijohn.app.views import View, view_function
 from demijohn.app.wiring import BATTERY_ASSETS, Wiring
@@ -44,6 +45,7 @@ class Builder:
     def __init__(self, app: Wiring) -> None:
         self.app = app
         self.has_hosts = False
+        self.handlers = app.failures.compile(app.services, None)
 
     def build(self) -> None:
         """Make every route, put runners into the app's router, and find what can be answered by one look-up."""
@@ -51,7 +53,7 @@ class Builder:
         router = Router(slash=app.router.slash)
         router.converters = app.router.converters
         app.router = router
-        places = list(self._places(app, "", "", "", self._around(app, None, app.failures)))
+        places = list(self._places(app, "", "", "", self._around(app, None)))
         for place in places:
             for record in place.scaffold.records:
                 for route in self._routes(record, place):
@@ -83,23 +85,32 @@ class Builder:
         yield _Place(scaffold, prefix, name, host, surroundings)
         for blueprint, below, own_name, own_host in scaffold.included:
             full = f"{name}.{own_name}" if name else own_name
-            blueprint.failures.outer = surroundings.failures
-            inner = self._around(blueprint, surroundings, blueprint.failures)
+            inner = self._around(blueprint, surroundings)
             yield from self._places(
                 blueprint, prefix + below + blueprint.prefix, full, own_host or blueprint.host or host, inner
             )
 
-    def _around(self, scaffold: Scaffold, outer: Surroundings | None, failures: Failures) -> Surroundings:
+    def _around(self, scaffold: Scaffold, outer: Surroundings | None) -> Surroundings:
         app = self.app
-        around = Surroundings(encoder=app.encoder, failures=failures, pool=app.pool)
+        handlers = self.handlers if outer is None else scaffold.failures.compile(app.services, outer.failures)
+        around = Surroundings(encoder=app.encoder, failures=handlers, pool=app.pool)
         around.guards = app.guards
         around.before_send = app.before_send
         around.drivers = app.drivers
-        around.before = [*(outer.before if outer else ()), *scaffold.before]
-        around.after = [*(outer.after if outer else ()), *scaffold.after]
-        around.torn_down = [*(outer.torn_down if outer else ()), *scaffold.torn_down]
-        around.around = [*(outer.around if outer else ()), *scaffold.around]
+        around.before = [*(outer.before if outer else ()), *self._hooks(scaffold.before, BEFORE)]
+        around.after = [*(outer.after if outer else ()), *self._hooks(scaffold.after, AFTER)]
+        around.torn_down = [*(outer.torn_down if outer else ()), *self._hooks(scaffold.torn_down, TEARDOWN)]
+        around.around = [*(outer.around if outer else ()), *map(self._middleware, scaffold.around)]
         return around
+
+    def _hooks(self, hooks: Sequence[Hook], role: HookRole) -> Iterator[HookCall]:
+        for hook in hooks:
+            yield HookCall(hook.function, role, self.app.services, inline=hook.inline)
+
+    def _middleware(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return middleware as a callable of the request and what follows; what asks for nothing more as it is."""
+        hook = HookCall(function, AROUND, self.app.services, inline=True)
+        return function if hook.function is function and hook.arguments == "request, next" else hook.call
 
     def _routes(self, record: Record, place: _Place) -> Iterator[Route]:
         """Yield the route of a declaration, then one for each suffix of its formats."""
@@ -210,7 +221,7 @@ class Builder:
         return self._aim_static(Route(pattern, static, name="static", namespace="demijohn"), static)
 
     def _aim_static(self, route: Route, static: Any) -> Route:
-        around = Surroundings(encoder=self.app.encoder, failures=self.app.failures, pool=self.app.pool)
+        around = Surroundings(encoder=self.app.encoder, failures=self.handlers, pool=self.app.pool)
         around.guards = [guard for guard in self.app.guards if getattr(guard, "for_mounts", False)]
         call = Call(static, whole=static, is_async=True)
         route.set_target(compile_runner(call, around, route=route, methods=frozenset({"GET"}), label="static"))
@@ -252,7 +263,7 @@ class Builder:
         app = self.app
         prefix = place.prefix + mount.prefix
         call = mounted_call(mount.app, prefix, app.pool)
-        around = Surroundings(encoder=app.encoder, failures=app.failures, pool=app.pool)
+        around = Surroundings(encoder=app.encoder, failures=self.handlers, pool=app.pool)
         around.guards = [guard for guard in app.guards if mount.defaults or getattr(guard, "for_mounts", False)]
         marks = Marks()
         if not mount.defaults:

@@ -1,7 +1,5 @@
 """From a function to the call that the dispatcher, a command or a task makes."""
 
-import functools
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +9,7 @@ from demijohn.app.dispatch import Call
 from demijohn.app.parameters import HandlerParameter
 from demijohn.app.plans import Kind
 from demijohn.app.services import Services
-from demijohn.app.signatures import is_async, name_of
+from demijohn.app.signatures import awaiting, name_of
 from demijohn.routing import WEBSOCKET
 
 __all__ = ["UnitCall", "make_call"]
@@ -34,7 +32,7 @@ def make_call(
     Raises:
         ConfigurationError: DJN-200 to DJN-216, its wiring cannot work; all mistakes at once.
     """
-    function = _awaiting(function)
+    function = awaiting(function)
     kind: Kind = "websocket" if WEBSOCKET in methods else "request"
     made = plan(
         function,
@@ -54,22 +52,6 @@ def make_call(
         inline=inline,
         plan=made,
     )
-
-
-def _awaiting(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a coroutine function where a plain decorator hides one, and any other function as it is."""
-    if is_async(function) or not hasattr(function, "__wrapped__"):
-        return function
-    inner = inspect.unwrap(function)
-    if not is_async(inner):
-        return function
-
-    @functools.wraps(function)
-    async def call(*args: Any, **kwargs: Any) -> Any:
-        result = function(*args, **kwargs)
-        return await result if inspect.isawaitable(result) else result
-
-    return call
 
 
 class UnitCall:

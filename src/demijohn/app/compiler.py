@@ -435,7 +435,7 @@ class _Compiler:
     def _assemble(self, variables: dict[str, str]) -> Compiled:
         plan = self.plan
         parameters = "request, scope" if self.factory else "request"
-        if plan.kind == "unit" and not self.factory:
+        if plan.kind in ("unit", "hook") and not self.factory:
             parameters = "request, given"
         start = ["errors = None"] if self.fails else []
         end = ["if errors is not None: raise ValidationFailed(errors)"] if self.fails else []

@@ -7,6 +7,7 @@ import importlib
 from typing import Any
 
 from demijohn.app.dispatch import Call, Surroundings, compile_runner
+from demijohn.app.failures import ErrorHandlers
 from demijohn.errors import NotFound
 from demijohn.http import Request, Response
 from demijohn.routing import Route, Router
@@ -48,7 +49,7 @@ def add_debug_routes(app: Any, router: Router) -> None:
         response: Response = await load_debugger().debugger_of(app).serve(request)
         return response
 
-    around = Surroundings(encoder=app.encoder, failures=app.failures, pool=app.pool)
+    around = Surroundings(encoder=app.encoder, failures=ErrorHandlers(), pool=app.pool)
     call = Call(debugger, whole=debugger, is_async=True)
     route = Route(f"{DEBUG_PATH}/{{name}}", debugger, methods=["GET", "POST"], name="demijohn.debug")
     for method in ("GET", "POST"):

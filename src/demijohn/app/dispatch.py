@@ -15,11 +15,11 @@ from demijohn._lib.later import asyncio
 from demijohn._lib.translation import gettext
 from demijohn.app.context import running
 from demijohn.app.encoding import HTML, TEXT, Encoder
-from demijohn.app.failures import Failures, respond_to
+from demijohn.app.failures import ErrorHandlers, respond_to
 from demijohn.app.formats import Answers
+from demijohn.app.hooks import HookCall
 from demijohn.app.plans import Plan
 from demijohn.app.registries import BeforeSend, Driver
-from demijohn.app.scaffold import Hook
 from demijohn.errors import ServiceUnavailable
 from demijohn.http import Request, Response
 from demijohn.middleware import Guard, guards_for
@@ -85,13 +85,13 @@ class Surroundings:
         "torn_down",
     )
 
-    def __init__(self, *, encoder: Encoder, failures: Failures, pool: Pool) -> None:
+    def __init__(self, *, encoder: Encoder, failures: ErrorHandlers, pool: Pool) -> None:
         self.encoder = encoder
         self.failures = failures
         self.pool = pool
-        self.before: list[Hook] = []
-        self.after: list[Hook] = []
-        self.torn_down: list[Hook] = []
+        self.before: list[HookCall] = []
+        self.after: list[HookCall] = []
+        self.torn_down: list[HookCall] = []
         self.around: list[Callable[..., Any]] = []
         self.guards: list[Guard] = []
         self.before_send: list[BeforeSend] = []
@@ -261,16 +261,16 @@ def _write_handling(
         source.names["negotiate"] = answers.check
         source.write("negotiate(request)")
     before = list(around.before)
-    shared: list[Hook] = []
+    shared: list[HookCall] = []
     threaded = not call.is_async and not call.inline
     if threaded and call.whole is not None:
-        while before and not before[-1].is_async and not before[-1].inline:
+        while before and not (before[-1].is_async or before[-1].inline or before[-1].gather):
             shared.insert(0, before.pop())
     if around.before:
         source.write("result = None")
     opened = 0
     for hook in before:
-        _write_hook(source, hook, around)
+        _write_hook(source, hook, around, result="result")
         source.write("if result is None:")
         source.depth += 1
         opened += 1
@@ -286,7 +286,7 @@ def _write_handling(
             source.names["in_thread"] = partial(_in_turn, asyncio.Semaphore(call.threads), source.names["in_thread"])
         if call.whole is not None:
             if shared:
-                function = _after_hooks([_hook_call(hook) for hook in shared], call.whole)
+                function = _after_hooks([hook.call for hook in shared], call.whole)
             source.write(f"result = await in_thread({source.name('call', function)}, request)")
         else:
             _write_gather(source, call)
@@ -323,13 +323,6 @@ def _write_gather(source: _Source, call: Call) -> None:
     source.write("arguments = await gather(request)")
 
 
-def _hook_call(hook: Hook) -> Callable[[Request], Any]:
-    function = hook.function
-    if _count(function):
-        return function
-    return lambda _request: function()
-
-
 def _after_hooks(hooks: Sequence[Callable[[Request], Any]], call: Callable[[Request], Any]) -> Callable[[Request], Any]:
     def run(request: Request) -> Any:
         for hook in hooks:
@@ -341,16 +334,19 @@ def _after_hooks(hooks: Sequence[Callable[[Request], Any]], call: Callable[[Requ
     return run
 
 
-def _write_hook(source: _Source, hook: Hook, around: Surroundings) -> None:
-    argument = "request" if _count(hook.function) else ""
+def _write_hook(source: _Source, hook: HookCall, around: Surroundings, *, result: str) -> None:
+    arguments = hook.arguments
+    if hook.gather is not None:
+        source.write(f"bound = await {source.name('gather', hook.gather)}({arguments})")
+        arguments = "*bound"
     name = source.name("hook", hook.function)
     if hook.is_async:
-        source.write(f"result = await {name}({argument})")
+        source.write(f"{result} = await {name}({arguments})")
     elif hook.inline:
-        source.write(f"result = {name}({argument})")
+        source.write(f"{result} = {name}({arguments})")
     else:
         source.names["in_hook_thread"] = partial(_in_thread, around.pool, around.drivers, "a hook")
-        source.write(f"result = await in_hook_thread({', '.join(filter(None, (name, argument)))})")
+        source.write(f"{result} = await in_hook_thread({', '.join(filter(None, (name, arguments)))})")
 
 
 def _write_after(source: _Source, around: Surroundings) -> None:
@@ -364,16 +360,7 @@ def _write_after(source: _Source, around: Surroundings) -> None:
     source.depth += 1
     source.write("if request.after is not None: response = await after_this(request, response)")
     for hook in reversed(around.after):
-        count = _count(hook.function)
-        arguments = "request, response" if count > 1 else "response" if count else ""
-        name = source.name("hook", hook.function)
-        if hook.is_async:
-            source.write(f"changed = await {name}({arguments})")
-        elif hook.inline:
-            source.write(f"changed = {name}({arguments})")
-        else:
-            source.names["in_hook_thread"] = partial(_in_thread, around.pool, around.drivers, "a hook")
-            source.write(f"changed = await in_hook_thread({', '.join(filter(None, (name, arguments)))})")
+        _write_hook(source, hook, around, result="changed")
         source.write(
             "if changed is not None: response = changed if isinstance(changed, Response) else encode(changed, request)",
             PENDING,
@@ -462,12 +449,24 @@ async def run_call(call: Call, unit: Any, around: Surroundings) -> Any:
     return await _in_thread(around.pool, around.drivers, "a socket", call.function, *await call.gather(unit))
 
 
-async def end_unit(torn_down: Sequence[Hook], request: Any, error: BaseException | None) -> None:
-    """Clean up after the response: the youngest service first, then tear-down hooks. Nothing here can change the
-    answer.
+async def end_unit(torn_down: Sequence[HookCall], request: Any, error: BaseException | None) -> None:
+    """Clean up after the response: the youngest service first, then tear-down hooks, then what those asked for.
+
+    Nothing here can change the answer.
     """
     if error is not None and request.services is not None:
         request.services.error = error
+    await _clean_up(request)
+    for hook in reversed(torn_down):
+        try:
+            await hook.run(request, error)
+        except Exception:
+            logger.exception("The tear-down of %s %s failed", request.method, request.path)
+    if request.ending is not None:
+        await _clean_up(request)
+
+
+async def _clean_up(request: Any) -> None:
     endings, request.ending = request.ending, None
     for ending in reversed(endings or ()):
         try:
@@ -476,13 +475,6 @@ async def end_unit(torn_down: Sequence[Hook], request: Any, error: BaseException
                 await result
         except Exception:
             logger.exception("Cleaning up after %s %s failed", request.method, request.path)
-    for hook in reversed(torn_down):
-        try:
-            result = hook.function(error) if _count(hook.function) else hook.function()
-            if inspect.isawaitable(result):
-                await result
-        except Exception:
-            logger.exception("The tear-down of %s %s failed", request.method, request.path)
 
 
 def _chain(around: Sequence[Callable[..., Any]], answer: Next) -> Next:
@@ -497,11 +489,3 @@ async def _step(middleware: Callable[..., Any], following: Next, request: Reques
     if not isinstance(response, Response):
         return await request.app.encoder.complete(response, request)  # type: ignore[no-any-return]
     return response
-
-
-def _count(function: Callable[..., Any]) -> int:
-    """Return how many arguments a hook takes."""
-    try:
-        return len(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return 1

@@ -2,13 +2,15 @@
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from demijohn._lib.concurrency import PoolFull
 from demijohn._lib.later import html
 from demijohn._lib.translation import find_language, gettext
 from demijohn._lib.translation import gettext_noop as _
+from demijohn.app.hooks import ERROR, HookCall
+from demijohn.app.services import Services
 from demijohn.errors import HTTPError, InternalServerError, ServiceUnavailable
 from demijohn.http import Accept, Connection, Request, Response
 from demijohn.schema import to_json
@@ -16,10 +18,10 @@ from demijohn.schema import to_json
 if TYPE_CHECKING:
     from demijohn.app.encoding import Encoder
 
-__all__ = ["ErrorHandler", "Failures", "problem_response"]
+__all__ = ["ErrorHandler", "ErrorHandlers", "Failures", "problem_response"]
 
 ErrorHandler: TypeAlias = Callable[..., Any]
-"""`(error)` or `(request, error)`, sync or async; returns what a handler may return."""
+"""Of the error, or of the request and the error, and of services; sync or async; returns what a handler may return."""
 
 logger = logging.getLogger("demijohn.error")
 
@@ -50,48 +52,64 @@ _PHRASES = (
 
 
 class Failures:
-    """Error handlers of an app or blueprint, by status and by exception class."""
+    """Error handlers as an app or blueprint declares them, by status and by exception class."""
 
-    def __init__(self, outer: "Failures | None" = None) -> None:
-        self.outer = outer
-        self.by_status: dict[int, ErrorHandler] = {}
-        self.by_class: dict[type[BaseException], ErrorHandler] = {}
+    def __init__(self) -> None:
+        self._declared: dict[int | type[BaseException], tuple[ErrorHandler, bool]] = {}
 
-    def add(self, key: int | type[BaseException], handler: ErrorHandler) -> None:
+    def add(self, key: int | type[BaseException], handler: ErrorHandler, *, inline: bool = False) -> None:
         """Register a handler for a status or a class of exceptions with its subclasses."""
-        if isinstance(key, int):
-            self.by_status[key] = handler
-        else:
-            self.by_class[key] = handler
+        self._declared[key] = (handler, inline)
 
-    def find(self, error: BaseException) -> ErrorHandler | None:
+    def compile(self, services: Services, outer: "ErrorHandlers | None") -> "ErrorHandlers":
+        """Return them ready to be called, inside of those that surround them.
+
+        Raises:
+            ConfigurationError: DJN-200 to DJN-217, one asks for what nothing provides.
+        """
+        calls = {
+            key: HookCall(handler, ERROR, services, inline=inline) for key, (handler, inline) in self._declared.items()
+        }
+        return ErrorHandlers(calls, outer)
+
+
+class ErrorHandlers:
+    """What answers the failures of one blueprint: its own error handlers, then those around it."""
+
+    __slots__ = ("_calls", "_outer")
+
+    def __init__(
+        self, calls: Mapping[int | type[BaseException], HookCall] | None = None, outer: "ErrorHandlers | None" = None
+    ) -> None:
+        self._calls = dict(calls or {})
+        self._outer = outer
+
+    def find(self, error: BaseException) -> HookCall | None:
         """Return the nearest handler: the status first, then the class, the blueprint's before the app's."""
-        failures: Failures | None = self
-        status = error.status if isinstance(error, HTTPError) else None
-        while failures is not None:
-            if status is not None and status in failures.by_status:
-                return failures.by_status[status]
-            for cls in type(error).__mro__:
-                if cls in failures.by_class:
-                    return failures.by_class[cls]
-            failures = failures.outer
+        handlers: ErrorHandlers | None = self
+        keys = [*([error.status] if isinstance(error, HTTPError) else []), *type(error).__mro__]
+        while handlers is not None:
+            for key in keys:
+                if key in handlers._calls:
+                    return handlers._calls[key]
+            handlers = handlers._outer
         return None
 
-    def find_status(self, status: int) -> ErrorHandler | None:
+    def find_status(self, status: int) -> HookCall | None:
         """Return the handler of a status alone."""
-        failures: Failures | None = self
-        while failures is not None:
-            if status in failures.by_status:
-                return failures.by_status[status]
-            failures = failures.outer
+        handlers: ErrorHandlers | None = self
+        while handlers is not None:
+            if status in handlers._calls:
+                return handlers._calls[status]
+            handlers = handlers._outer
         return None
 
 
-async def respond_to(error: BaseException, request: Request, failures: Failures, encoder: "Encoder") -> Response:
+async def respond_to(error: BaseException, request: Request, handlers: ErrorHandlers, encoder: "Encoder") -> Response:
     """Return the response for an exception; what an error handler raises becomes a plain 500."""
     if isinstance(error, PoolFull):
         error = ServiceUnavailable(gettext("Too many requests are waiting."), headers=[("retry-after", "1")])
-    handler = failures.find(error)
+    handler = handlers.find(error)
     try:
         if handler is not None:
             return await _call(handler, error, request, encoder)
@@ -100,12 +118,15 @@ async def respond_to(error: BaseException, request: Request, failures: Failures,
         logger.error("%s %s failed", request.method, request.path, exc_info=error)
         if request.app is not None:
             request.app.note_failure(request, error)
-        handler = failures.find_status(500)
+        handler = handlers.find_status(500)
         if handler is not None:
             return await _call(handler, InternalServerError(), request, encoder, cause=error)
         shown = await _show(request, error)
         if shown is not None:
             return shown
+    except PoolFull:
+        # There is no thread for a `def` handler of the error either.
+        return problem_response(error if isinstance(error, HTTPError) else InternalServerError(), request)
     except Exception as second:
         if isinstance(second, HTTPError) and second is not error:
             return problem_response(second, request)
@@ -133,7 +154,7 @@ async def _show(request: Request, error: BaseException) -> Response | None:
 
 
 async def _call(
-    handler: ErrorHandler,
+    handler: HookCall,
     error: BaseException,
     request: Request,
     encoder: "Encoder",
@@ -142,13 +163,7 @@ async def _call(
 ) -> Response:
     if cause is not None:
         error.__cause__ = cause
-    try:
-        count = len(inspect.signature(handler).parameters)
-    except (TypeError, ValueError):
-        count = 1
-    result = handler(request, error) if count > 1 else handler(error) if count else handler()
-    if inspect.isawaitable(result):
-        result = await result
+    result = await handler.run(request, error)
     response = await encoder.complete(result, request)
     if isinstance(error, HTTPError) and response.status == 200 and not isinstance(result, Response | tuple):
         response.status = error.status

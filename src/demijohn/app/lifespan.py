@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, Asyn
 from typing import Any, TypeAlias
 
 from demijohn._lib.later import asyncio
+from demijohn.app.hooks import call_with_app
 
 __all__ = ["Lifespan", "LifespanPart"]
 
@@ -44,24 +45,24 @@ class Lifespan:
         return part
 
     def on_startup(self, function: Callable[..., Any]) -> None:
-        """Add a function, sync or async, with or without the app as its argument."""
+        """Add a function, sync or async, of the app, of services, or of nothing; it runs in a unit of work."""
 
         @asynccontextmanager
         async def part(app: Any) -> AsyncIterator[None]:
-            await _call(function, app)
+            await call_with_app(function, app)
             yield
 
         self._parts.append(part)
 
     def on_shutdown(self, function: Callable[..., Any]) -> None:
-        """Add a function that runs at the end, sync or async, with or without the app as its argument."""
+        """Add a function that runs at the end, called as those of the start-up are."""
 
         @asynccontextmanager
         async def part(app: Any) -> AsyncIterator[None]:
             try:
                 yield
             finally:
-                await _call(function, app)
+                await call_with_app(function, app)
 
         self._parts.append(part)
 
@@ -100,12 +101,6 @@ async def _enter(stack: AsyncExitStack, part: LifespanPart, app: Any) -> None:
         await stack.enter_async_context(made)
     else:
         stack.enter_context(made)
-
-
-async def _call(function: Callable[..., Any], app: Any) -> None:
-    result = function(app) if _takes_argument(function) else function()
-    if inspect.isawaitable(result):
-        await result
 
 
 def _takes_argument(function: Callable[..., Any]) -> bool:

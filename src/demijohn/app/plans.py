@@ -11,14 +11,15 @@ from demijohn.schema import Field
 
 __all__ = ["Kind", "Plan", "Slot"]
 
-Kind = Literal["request", "websocket", "unit"]
+Kind = Literal["request", "websocket", "unit", "hook"]
 
 
 class Slot:
     """One parameter with the place its value comes from.
 
     `source` is one of `path`, `query`, `header`, `cookie`, `form`, `file`, `body`, `service`, `unit`, `offered`,
-    `custom`, `default`, `others` (the rest of the path, for `**kwargs`) and `given` (by the caller: a command or task).
+    `custom`, `default`, `others` (the rest of the path, for `**kwargs`) and `given` (by the caller of a command,
+    task or hook).
     """
 
     __slots__ = ("binder", "default", "field", "key", "name", "parameter", "source", "tp", "wire")

@@ -64,14 +64,11 @@ class Record:
 class Hook:
     """A function around requests, and whether a plain `def` may run on the loop."""
 
-    __slots__ = ("function", "inline", "is_async")
+    __slots__ = ("function", "inline")
 
     def __init__(self, function: Callable[..., Any], *, inline: bool = False) -> None:
         self.function = function
         self.inline = inline
-        self.is_async = inspect.iscoroutinefunction(inspect.unwrap(function)) or inspect.iscoroutinefunction(
-            getattr(function, "__call__", None)  # noqa: B004 - a callable object may be async
-        )
 
 
 class Mount:
@@ -243,9 +240,8 @@ class Scaffold:
     def before_request(self, function: F | None = None, /, *, inline: bool = False) -> F | Callable[[F], F]:
         """Run a function before each handler; what it returns is the answer.
 
-        It takes nothing, or the request; it may be sync or async. A sync one runs in the handler's thread, or on the
-        loop
-        with `inline=True`.
+        It takes nothing, or the request, and services; it may be sync or async. A sync one runs in the handler's
+        thread, or on the loop with `inline=True`.
         """
         return self._add_hook(self.before, function, inline=inline)
 
@@ -256,8 +252,8 @@ class Scaffold:
     def after_request(self, function: F | None = None, /, *, inline: bool = False) -> F | Callable[[F], F]:
         """Run a function on each response before it is committed and sent.
 
-        It takes the response, or the request and the response, and returns a response, or `None` to keep the one it
-        was given.
+        It takes the response, or the request and the response, and services; it returns a response, or `None` to keep
+        the one it was given.
         """
         return self._add_hook(self.after, function, inline=inline)
 
@@ -266,34 +262,35 @@ class Scaffold:
     @overload
     def teardown_request(self, function: None = None, /, *, inline: bool) -> Callable[[F], F]: ...
     def teardown_request(self, function: F | None = None, /, *, inline: bool = False) -> F | Callable[[F], F]:
-        """Run a function of the exception or `None` when a request has ended."""
+        """Run a function of the exception or `None`, and services, when a request ended."""
         return self._add_hook(self.torn_down, function, inline=inline)
 
     def middleware(self, function: F) -> F:
         """Put `async (request, next) -> Response` around the handlers.
 
-        The first added is the outermost.
+        The first added is the outermost. It may ask for services beside the two.
         """
         self._must_be_open("middleware", caller())
         self.around.append(function)
         return function
 
-    def errorhandler(self, key: int | type[BaseException]) -> Callable[[F], F]:
+    def errorhandler(self, key: int | type[BaseException], *, inline: bool = False) -> Callable[[F], F]:
         """Answer a status or a class of exceptions with the decorated function.
 
-        It takes `(error)` or `(request, error)`.
+        It takes the error, or the request and the error, and services. A sync one runs in a thread, or on the loop with
+        `inline=True`.
         """
 
         def register(handler: F) -> F:
-            self.add_error_handler(key, handler)
+            self.add_error_handler(key, handler, inline=inline)
             return handler
 
         return register
 
-    def add_error_handler(self, key: int | type[BaseException], handler: ErrorHandler) -> None:
+    def add_error_handler(self, key: int | type[BaseException], handler: ErrorHandler, *, inline: bool = False) -> None:
         """Register an error handler without a decorator."""
         self._must_be_open("an error handler", caller())
-        self.failures.add(key, handler)
+        self.failures.add(key, handler, inline=inline)
 
     def context_processor(self, function: F) -> F:
         """Add the names in the dict that a function returns to every template."""

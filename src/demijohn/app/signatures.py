@@ -14,6 +14,7 @@ from demijohn.app.parameters import HandlerParameter, Marker
 from demijohn.errors import ConfigurationError
 
 __all__ = [
+    "awaiting",
     "bare",
     "is_async",
     "make_parameter",
@@ -57,6 +58,22 @@ def is_async(function: Callable[..., Any]) -> bool:
         return True
     call = getattr(type(function), "__call__", None)  # noqa: B004 - it is looked at, not asked for
     return not inspect.isroutine(function) and not isinstance(function, type) and inspect.iscoroutinefunction(call)
+
+
+def awaiting(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a coroutine function where a plain decorator hides one, and any other function as it is."""
+    if is_async(function) or not hasattr(function, "__wrapped__"):
+        return function
+    inner = inspect.unwrap(function)
+    if not is_async(inner):
+        return function
+
+    @functools.wraps(function)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        return await result if inspect.isawaitable(result) else result
+
+    return call
 
 
 def read_parameters(function: Callable[..., Any]) -> list[HandlerParameter]:

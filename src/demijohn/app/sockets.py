@@ -1,6 +1,5 @@
 """WebSockets: from an ASGI scope to the handler of a route, with the guards, hooks and services of a request."""
 
-import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
 from typing import Any, TypeAlias
@@ -37,10 +36,12 @@ def compile_socket_runner(call: Call, around: Surroundings, *, route: Any, marks
         try:
             await check_handshake(socket, guards)
             for hook in around.before:
-                result = hook.function(socket) if len(inspect.signature(hook.function).parameters) else hook.function()
-                if inspect.isawaitable(result):
-                    await result
-            await run_call(call, socket, around)
+                result = await hook.run(socket)
+                if result is not None:
+                    await socket.deny(await around.encoder.complete(result, socket))  # type: ignore[arg-type]
+                    break
+            else:
+                await run_call(call, socket, around)
             await _finish(socket, around, None)
         except BaseException as error:
             failure = error

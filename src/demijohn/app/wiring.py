@@ -230,12 +230,12 @@ class Wiring(Scaffold):
         return self._signals
 
     def on_startup(self, function: Callable[..., T]) -> Callable[..., T]:
-        """Run a function at start-up; it may be sync or async, and may take the app."""
+        """Run a function at start-up, sync or async, in a unit of work; it may take the app and services."""
         self.lifespan.on_startup(function)
         return function
 
     def on_shutdown(self, function: Callable[..., T]) -> Callable[..., T]:
-        """Run a function at shutdown; it may be sync or async, and may take the app."""
+        """Run a function at shutdown, sync or async, in a unit of work; it may take the app and services."""
         self.lifespan.on_shutdown(function)
         return function
 
