@@ -119,6 +119,7 @@ async def writing(post: Post) -> None:
     assert_type(await Tag.bulk_create([Tag(name="a")]), list[Tag])
     assert_type(await Tag.bulk_create([{"name": "a"}]), int)
     assert_type(post.assign(title="x"), Post)
+    assert_type(post.page_url(), str)
 
 
 async def units(db: Database, post: Post) -> None:

@@ -12,6 +12,7 @@ from demijohn.app.binders import Binder
 from demijohn.app.parameters import Body, HandlerParameter, Input
 from demijohn.app.reading import BodyReader
 from demijohn.app.signatures import name_of, optional, read_parameters, stripped
+from demijohn.db.converters import ModelConverter
 from demijohn.db.declarative import Declarative
 from demijohn.db.descriptions import describe, python_type, typed
 from demijohn.db.models import Model
@@ -26,35 +27,6 @@ __all__ = ["bind_model", "bind_models", "is_list_of_models", "is_model", "resolv
 
 
 # -- by the path -----------------------------------------------------------------------------------------------------
-
-
-class ModelConverter(Converter[Any]):
-    """The text of a key or of another column, for a parameter whose type is a model.
-
-    The value in the path is that of the column; the binder loads the row. `url_for` takes the object as well.
-    """
-
-    def __init__(self, model: type[Model], key: str, inner: Converter[Any]) -> None:
-        self.model = model
-        self.column_key = key
-        self.inner = inner
-        self.weight = inner.weight  # type: ignore[misc]  # each has that of its column's type
-        self.spans_segments = inner.spans_segments  # type: ignore[misc]
-
-    @property
-    def key(self) -> Any:
-        return (ModelConverter, self.model, self.column_key)
-
-    def convert(self, text: str) -> Any:
-        return self.inner.convert(text)
-
-    def format(self, value: Any) -> str:
-        if isinstance(value, self.model):
-            value = getattr(value, self.column_key)
-        return self.inner.format(value)
-
-    def matcher(self) -> Callable[[str], Any]:
-        return self.inner.matcher()
 
 
 def resolve_converter(parameter: Parameter, route: Route) -> Converter[Any] | None:

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import Session
 
 from demijohn.db import encoding as _encoding  # noqa: F401 - it teaches the schema room to write models
+from demijohn.db.addresses import canonical_link, check_pages
 from demijohn.db.binding import bind_model, bind_models, is_list_of_models, is_model, resolve_converter
 from demijohn.db.declarative import Declarative
 from demijohn.db.driver import Frame, current_task, drive
@@ -112,6 +113,8 @@ class Database:
             app.binders.add(is_model, bind_model)
             app.binders.add(is_list_of_models, bind_models)
             app.converter_resolvers.append(resolve_converter)
+            app.checks.add(check_pages)
+            app.templates.globals["canonical_link"] = canonical_link
             app.shell_names.add("models", lambda: {one.class_.__name__: one.class_ for one in Model.registry.mappers})
         driving.databases[self.alias] = self
         if self.alias == "default":

@@ -81,6 +81,7 @@ class Declarative(DeclarativeBase):
     __abstract__ = True
     __order_by__: ClassVar[str | tuple[str, ...]] = ()
     __database__: ClassVar[str] = "default"
+    __page__: ClassVar[str] = ""
     __links__: ClassVar[dict[str, Link]] = {}
     __pending__: ClassVar[list[Link]] = []
     __made__: ClassVar[set[str]] = set()

@@ -8,9 +8,9 @@ from sqlalchemy import ColumnExpressionArgument, Executable
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from demijohn.db import bulk, writing
+from demijohn.db.addresses import page_of
 from demijohn.db.columns import column, foreign_key
-from demijohn.db.declarative import Declarative, table_name
-from demijohn.db.faults import ModelError
+from demijohn.db.declarative import Declarative
 from demijohn.db.querysets import QuerySet
 from demijohn.db.relations import belongs_to, has_many, has_one, many_to_many
 from demijohn.db.storage import uuid7
@@ -41,6 +41,7 @@ class Model(Declarative):
     Class attributes:
         __order_by__: The order of queries that name none: `"-created_at"`, or a tuple of such.
         __database__: The alias of the `Database` that the model lives in.
+        __page__: The name of the route that shows an object, where several could be meant.
 
     Example:
         class Tag(Model):
@@ -228,16 +229,15 @@ class Model(Declarative):
         return await bulk.bulk_update(cls, rows, validate)
 
     def page_url(self) -> str:
-        """Return the URL of the page of this object, which the model declares once.
+        """Return the URL of the page of this object.
+
+        That is the route which ends in a parameter of this model: `/posts/{post:slug}` for `def show(post: Post)`.
+        Where several do, `__page__` names one.
 
         Raises:
-            ModelError: The model declares none.
+            ModelError: No route shows such an object, or several do.
         """
-        raise ModelError(
-            f"{type(self).__name__} has no page.",
-            why="Nobody has said which route shows one.",
-            fix=f"def page_url(self) -> str: return url_for(show_{table_name(type(self).__name__)}, id=self.id)",
-        )
+        return page_of(self)
 
 
 class UUIDModel(Model):

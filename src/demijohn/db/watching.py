@@ -18,6 +18,7 @@ from demijohn._lib.source import relative
 __all__ = ["Statement", "Watch", "current_watch", "max_queries", "place", "watching"]
 
 _OURS = tuple(os.path.dirname(os.path.abspath(str(module.__file__))) + os.sep for module in (demijohn, sqlalchemy, os))
+_SAVEPOINTS = ("SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT ")
 
 
 def place() -> str:
@@ -67,7 +68,9 @@ class Watch:
         self._started = perf_counter()
 
     def ended(self, text: str) -> None:
-        """Note that a statement ended."""
+        """Note that a statement ended; savepoints, which a test has around its units of work, do not count."""
+        if text.startswith(_SAVEPOINTS):
+            return
         self.count += 1
         if len(self.statements) < self.limit:
             self.statements.append(Statement(text, place(), perf_counter() - self._started))
