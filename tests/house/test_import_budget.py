@@ -21,7 +21,7 @@ _TEMPLATES = {"jinja2", "markupsafe"}
 # What a room may load when it is imported, beside the standard library and the kernel. Everything else: at first use.
 ALLOWED: dict[str, set[str]] = {
     "admin": _SQL | _TEMPLATES,
-    "auth": set(),
+    "auth": _SQL | {"cython_runtime"},  # `User` is a model
     "cache": set(),
     "cli": {"click"},
     "db": _SQL | {"cython_runtime"},  # what SQLAlchemy is compiled with

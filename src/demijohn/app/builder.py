@@ -175,6 +175,9 @@ class Builder:
         )
         call.label = f"{method} {route.pattern}"
         call.threads = record.options.get("threads")
+        marks = self._prepared(
+            marks_of(record.endpoint, function) if function is not record.endpoint else marks_of(function)
+        )
         status = record.options.get("status")
         if status is None and getattr(function, "__annotations__", {}).get("return", "") in (None, "None"):
             status = 204
@@ -184,11 +187,19 @@ class Builder:
             route=route,
             methods=methods,
             status=status,
-            marks=marks_of(record.endpoint, function) if function is not record.endpoint else marks_of(function),
+            marks=marks,
             label=f"{method} {route.pattern}",
             signals=app._signals,
             answers=answers,
         )
+
+    def _prepared(self, marks: Marks) -> Marks:
+        """Tell the guards of a route which app they stand in; one that cannot work there says so now."""
+        for guard in marks.guards:
+            prepare = getattr(guard, "prepare", None)
+            if prepare is not None:
+                prepare(self.app)
+        return marks
 
     def _static(self, place: _Place, folder: Path) -> Route:
         assets = Assets(folder, prefix=f"{place.prefix}/static")
@@ -234,7 +245,8 @@ class Builder:
             methods=frozenset({WEBSOCKET}),
             services=self.app.services,
         )
-        return compile_socket_runner(call, place.surroundings, route=route, marks=marks_of(record.endpoint))
+        marks = self._prepared(marks_of(record.endpoint))
+        return compile_socket_runner(call, place.surroundings, route=route, marks=marks)
 
     def _mount_sockets(self, mount: Mount, place: _Place, around: Surroundings, prefix: str, pattern: str) -> None:
         with told_from(mount.place):

@@ -1,0 +1,154 @@
+"""`User`, the base of the project's own model, and `Group`."""
+
+import secrets
+import unicodedata
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sqlalchemy.orm import validates
+
+from demijohn.auth.permissions import check_known, find_policy
+from demijohn.db import Mapped, Model, column, many_to_many, now
+
+if TYPE_CHECKING:
+    from typing import Self
+
+__all__ = ["Group", "User", "new_stamp", "normalize_email"]
+
+
+def normalize_email(email: str) -> str:
+    """Return an e-mail address in the one form that is stored and compared.
+
+    Example:
+        >>> normalize_email(" Ann@Example.ORG ")
+        'ann@example.org'
+    """
+    return unicodedata.normalize("NFKC", email).strip().lower()
+
+
+def new_stamp() -> str:
+    """Return a new stamp; sessions that hold another one have ended."""
+    return secrets.token_hex(16)
+
+
+class _Holder:
+    """What holds permissions: a user, a group."""
+
+    if TYPE_CHECKING:
+        permissions: Any
+
+    def grant(self, *permissions: str) -> None:
+        """Add permissions; they are written with the object.
+
+        Raises:
+            UnknownPermission: Nothing has a permission of that name.
+        """
+        for name in permissions:
+            check_known(name)
+        self.permissions = sorted({*self.permissions, *permissions})
+
+    def revoke(self, *permissions: str) -> None:
+        """Take permissions away; one that is not held is no mistake."""
+        self.permissions = [name for name in self.permissions if name not in permissions]
+
+
+class Group(_Holder, Model):
+    """A named set of permissions; whoever is in it has them.
+
+    Example:
+        editors = await Group.create(name="Editors", permissions=["post.edit", "post.add"])
+    """
+
+    __tablename__ = "auth_group"
+    __order_by__ = "name"
+
+    name: Mapped[str] = column(max_length=150, min_length=1, unique=True)
+    permissions: Mapped[list[str]] = column(default=list)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class User(_Holder, Model):
+    """The base of a project's user model: e-mail login, groups and permissions.
+
+    The project's class adds what it needs; its table is the project's own.
+
+    Class attributes:
+        __permissions__: Actions beside `view add edit delete`, as on every model.
+
+    Example:
+        class User(BaseUser):
+            display_name: Mapped[str] = column(max_length=60)
+    """
+
+    __abstract__ = True
+    __permissions__: ClassVar[tuple[str, ...]] = ()
+
+    email: Mapped[str] = column(max_length=254, unique=True, format="email", label="E-mail address")
+    password_hash: Mapped[str] = column(max_length=255, default="", private=True, readonly=True)
+    session_stamp: Mapped[str] = column(max_length=32, default=new_stamp, private=True, readonly=True)
+    is_active: Mapped[bool] = column(default=True, label="Active", help="Off: no login, and no session goes on.")
+    is_staff: Mapped[bool] = column(default=False, label="Staff", help="May enter the admin.")
+    is_superuser: Mapped[bool] = column(default=False, label="Superuser", help="Has every permission.")
+    email_verified_at: Mapped[datetime | None] = column(readonly=True, label="E-mail verified")
+    created_at: Mapped[datetime] = column(default=now, readonly=True, label="Joined")
+    last_login_at: Mapped[datetime | None] = column(readonly=True, label="Last login")
+    permissions: Mapped[list[str]] = column(default=list, help="Beside those of the groups.")
+    groups: Mapped[list[Group]] = many_to_many()
+
+    def __str__(self) -> str:
+        return self.email
+
+    @validates("email")
+    def _normalize(self, key: str, value: Any) -> Any:
+        return normalize_email(value) if isinstance(value, str) else value
+
+    # -- finding -------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    async def find_by_email(cls, email: str) -> "Self | None":
+        """Return the user with this e-mail address, in any case, or None."""
+        wanted = normalize_email(email)
+        found = await cls.where(email=wanted).first()
+        # A server that compares without accents may have found another one's address.
+        return found if found is not None and found.email == wanted else None
+
+    # -- permissions ---------------------------------------------------------------------------------------------------
+
+    @property
+    def is_verified(self) -> bool:
+        """Return whether the e-mail address was shown to be theirs."""
+        return self.email_verified_at is not None
+
+    @property
+    def all_permissions(self) -> frozenset[str]:
+        """Return the names of what they and their groups hold."""
+        return frozenset(self.permissions).union(*(group.permissions for group in self.groups))
+
+    def can(self, permission: str, obj: object = None) -> bool:
+        """Return whether they may do something: in general, or to one object.
+
+        A superuser may do everything, one who is not active nothing. Where an object is given and a policy is
+        registered for the permission, the policy decides; otherwise what they and their groups hold.
+
+        Args:
+            permission: Its name: `"post.edit"`.
+            obj: What it is to be done to.
+
+        Raises:
+            UnknownPermission: Nothing has a permission of that name.
+
+        Example:
+            if user.can("post.edit", post): ...
+        """
+        check_known(permission)
+        if not self.is_active:
+            return False
+        if self.is_superuser:
+            return True
+        if obj is not None:
+            policy = find_policy(permission)
+            if policy is not None:
+                return bool(policy(self, obj))
+        return permission in self.all_permissions
