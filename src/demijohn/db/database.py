@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import Session
 
 from demijohn.db import encoding as _encoding  # noqa: F401 - it teaches the schema room to write models
+from demijohn.db import records as _records  # noqa: F401 - it tells forms and views how to handle them
 from demijohn.db.addresses import canonical_link, check_pages
 from demijohn.db.binding import bind_model, bind_models, is_list_of_models, is_model, resolve_converter
 from demijohn.db.declarative import Declarative

@@ -66,6 +66,8 @@ def _of_column(model: type[Declarative], key: str, column: Column[Any], *, inher
     if isinstance(column.server_default, Computed) or spec.discriminator:
         changes["readonly"] = True
         changes["required"] = False
+    if spec.text and field.format is None:
+        changes["format"] = "textarea"
     if spec.relation:
         changes["extra"] = {**field.extra, "key_of": spec.relation}
     return field.replace(**changes)

@@ -16,7 +16,7 @@ from demijohn.db.relations import links_of
 from demijohn.db.units import Unit, UnitSession, current_scope, work
 from demijohn.errors import Conflict, ValidationFailed
 
-__all__ = ["delete", "get_or_create", "load", "reload", "save", "update_or_create"]
+__all__ = ["delete", "get_or_create", "load", "reload", "revert", "save", "update_or_create"]
 
 M = TypeVar("M", bound=Declarative)
 
@@ -91,6 +91,21 @@ def _readmit(instance: Declarative) -> None:
         kept: Any = list(value) if isinstance(value, list) else value
         set_committed_value(instance, name, [] if many else None)
         setattr(instance, name, kept)
+
+
+async def revert(instance: Declarative) -> None:
+    """Bring an object that was refused back to what its row says, and into the session again."""
+    unit = _unit_of(instance)
+
+    def run() -> None:
+        vars(instance).pop(_REFUSED, None)
+        session = unit.session
+        with session.no_autoflush:
+            session.add(instance)
+            session.expire(instance)
+            session.refresh(instance)
+
+    await work(unit.scope, run)
 
 
 async def delete(instance: Declarative) -> None:

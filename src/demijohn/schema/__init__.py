@@ -23,24 +23,32 @@ from demijohn.schema.field import Field
 from demijohn.schema.formats import register_format
 from demijohn.schema.messages import MESSAGES, field_error
 from demijohn.schema.reading import field_of, fields_of, has_fields, register_reader
+from demijohn.schema.records import Choice, Choices, Records, Relation, has_records, records_of, register_records
 
 __all__ = [
     "MESSAGES",
+    "Choice",
+    "Choices",
     "Field",
     "FieldError",
     "NotEncodable",
+    "Records",
+    "Relation",
     "convert",
     "converter",
     "field_error",
     "field_of",
     "fields_of",
     "has_fields",
+    "has_records",
     "json_decoder",
     "msgpack_decoder",
+    "records_of",
     "register_decoder",
     "register_encoder",
     "register_format",
     "register_reader",
+    "register_records",
     "shape_of",
     "to_builtins",
     "to_json",
