@@ -97,6 +97,7 @@ class Builder:
         around.guards = app.guards
         around.before_send = app.before_send
         around.drivers = app.drivers
+        around.observers = app.observers
         around.before = [*(outer.before if outer else ()), *self._hooks(scaffold.before, BEFORE)]
         around.after = [*(outer.after if outer else ()), *self._hooks(scaffold.after, AFTER)]
         around.torn_down = [*(outer.torn_down if outer else ()), *self._hooks(scaffold.torn_down, TEARDOWN)]
@@ -183,7 +184,7 @@ class Builder:
             status = 204
         return compile_runner(
             call,
-            place.surroundings,
+            self._bare() if record.options.get("bare") else place.surroundings,
             route=route,
             methods=methods,
             status=status,
@@ -200,6 +201,9 @@ class Builder:
             if prepare is not None:
                 prepare(self.app)
         return marks
+
+    def _bare(self) -> Surroundings:
+        return Surroundings(encoder=self.app.encoder, failures=self.handlers, pool=self.app.pool)
 
     def _static(self, place: _Place, folder: Path) -> Route:
         assets = Assets(folder, prefix=f"{place.prefix}/static")
@@ -232,7 +236,8 @@ class Builder:
         return self._aim_static(Route(pattern, static, name="static", namespace="demijohn"), static)
 
     def _aim_static(self, route: Route, static: Any) -> Route:
-        around = Surroundings(encoder=self.app.encoder, failures=self.handlers, pool=self.app.pool)
+        around = self._bare()
+        around.observers = self.app.observers
         around.guards = [guard for guard in self.app.guards if getattr(guard, "for_mounts", False)]
         call = Call(static, whole=static, is_async=True)
         route.set_target(compile_runner(call, around, route=route, methods=frozenset({"GET"}), label="static"))
@@ -275,7 +280,8 @@ class Builder:
         app = self.app
         prefix = place.prefix + mount.prefix
         call = mounted_call(mount.app, prefix, app.pool)
-        around = Surroundings(encoder=app.encoder, failures=self.handlers, pool=app.pool)
+        around = self._bare()
+        around.observers = app.observers
         around.guards = [guard for guard in app.guards if mount.defaults or getattr(guard, "for_mounts", False)]
         marks = Marks()
         if not mount.defaults:

@@ -7,6 +7,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
+from time import perf_counter
 from types import CoroutineType
 from typing import Any, TypeAlias
 
@@ -19,7 +20,7 @@ from demijohn.app.failures import ErrorHandlers, respond_to
 from demijohn.app.formats import Answers
 from demijohn.app.hooks import HookCall
 from demijohn.app.plans import Plan
-from demijohn.app.registries import BeforeSend, Driver
+from demijohn.app.registries import BeforeSend, Driver, Observer
 from demijohn.errors import ServiceUnavailable
 from demijohn.http import Request, Response
 from demijohn.middleware import Guard, guards_for
@@ -81,6 +82,7 @@ class Surroundings:
         "encoder",
         "failures",
         "guards",
+        "observers",
         "pool",
         "torn_down",
     )
@@ -96,6 +98,7 @@ class Surroundings:
         self.guards: list[Guard] = []
         self.before_send: list[BeforeSend] = []
         self.drivers: list[Driver] = []
+        self.observers: list[Observer] = []
 
 
 class _Source:
@@ -148,6 +151,9 @@ def compile_runner(
     source.write("async def run(request, send):")
     source.depth = 1
     source.write("set_running(request)", "request.route = route")
+    if around.observers:
+        source.names["clock"] = perf_counter
+        source.write("began = clock()")
     if signals is not None:
         source.names["signals"] = signals
         source.write("signals.request_started.send(request.app, request=request)")
@@ -169,6 +175,8 @@ def compile_runner(
     _write_before_send(source, around)
     source.write("if request._exchange is not None: request._exchange.finish(response)")
     source.write("done = send(response)", "if done is not None: await done")
+    for observer in around.observers:
+        source.write(f"{source.name('observe', observer)}(request, response, clock() - began)")
     if signals is not None:
         source.write("signals.request_finished.send(request.app, request=request, response=response)")
     source.depth = 1

@@ -22,6 +22,7 @@ from demijohn.app.settings import Secret, Settings
 from demijohn.errors import ConfigurationError
 from demijohn.http import Request
 from demijohn.middleware import request_id
+from demijohn.middleware.requestid import last_name
 
 __all__ = ["JSONFormatter", "LogHandler", "PrettyFormatter", "find_handler", "set_up_logging"]
 
@@ -58,17 +59,16 @@ class PrettyFormatter(logging.Formatter):
         failure = _failure(record)
         return f"{lines}\n{failure}" if failure else lines
 
-    def access(self, line: "AccessLine") -> str:
+    def access(self, request: Request, status: int, size: int, *, seconds: float) -> str:
         """Return the line of a response."""
-        kind = line.status // 100
-        colour = {2: "32", 3: "36", 4: "33", 5: "31"}.get(kind, "0")
-        at = time.strftime("%H:%M:%S")
-        status = self._paint(str(line.status), colour)
-        query = f"?{line.query}" if line.query else ""
-        size = "" if line.size < 0 else f" {line.size:,} B"
-        told = f"  [{line.route}]" if line.route and line.route != line.path else ""
-        what = f"{status} {line.method} {_plain(line.path + query)}"
-        return f"{at} {what}  {line.duration_ms:.1f} ms{size}{self._paint(told, '2')}"
+        colour = {2: "32", 3: "36", 4: "33", 5: "31"}.get(status // 100, "0")
+        path = request.raw_path.decode("latin-1")
+        query = f"?{_query(request.query_string.decode('latin-1'))}" if request.query_string else ""
+        route = "" if request.route is None else request.route.pattern
+        told = self._paint(f"  [{route}]", "2") if route and route != path else ""
+        length = "" if size < 0 else f" {size:,} B"
+        what = f"{self._paint(str(status), colour)} {request.method} {_plain(path + query)}"
+        return f"{time.strftime('%H:%M:%S')} {what}  {seconds * 1000:.1f} ms{length}{told}"
 
     def _paint(self, text: str, colour: str) -> str:
         return f"\033[{colour}m{text}\033[0m" if self._colour else text
@@ -95,27 +95,32 @@ class JSONFormatter(logging.Formatter):
         document["process"] = record.process
         return msgspec.json.encode(document).decode()
 
-    def access(self, line: "AccessLine") -> str:
-        """Return the document of a response."""
-        return msgspec.json.encode(line).decode()
+    def access(self, request: Request, status: int, size: int, *, seconds: float) -> str:
+        """Return the document of a response; `size` is -1 where it was a stream."""
+        # Written by hand: this is the only thing that is logged for each request.
+        path = _text(request.raw_path)
+        query, route, client = request.query_string, request.route, request.client
+        return (
+            f'{{"time":"{_moment(time.time())}","level":"info","logger":"demijohn.access",'
+            f'"message":"{request.method} {path} {status}","method":"{request.method}","path":"{path}",'
+            f'"status":{status},"size":{size},"duration_ms":{seconds * 1000:.2f},"request_id":"{last_name(request)}"'
+            f"{_pair('route', '' if route is None else route.pattern)}"
+            f"{_pair('query', _query(query.decode('latin-1'))) if query else ''}"
+            f"{_pair('client', client[0]) if client else ''}}}"
+        )
 
 
-class AccessLine(msgspec.Struct, omit_defaults=True):
-    """One response, as the access log tells it; `size` is -1 where it was a stream."""
+def _text(text: bytes | str) -> str:
+    """Return a text as it stands in JSON, without its quotes."""
+    if isinstance(text, bytes):
+        text = text.decode("latin-1")
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return text
+    return msgspec.json.encode(text)[1:-1].decode()
 
-    time: str
-    level: str
-    logger: str
-    message: str
-    method: str
-    path: str
-    status: int
-    size: int
-    duration_ms: float
-    request_id: str
-    route: str = ""
-    query: str = ""
-    client: str = ""
+
+def _pair(name: str, value: str) -> str:
+    return f',"{name}":"{_text(value)}"' if value else ""
 
 
 _ACCESS: Final = logging.getLogger("demijohn.access")
@@ -145,27 +150,7 @@ class LogHandler(logging.StreamHandler[TextIO]):
         """Log a response, and return whether that was done here; others may listen to `demijohn.access` instead."""
         if _ACCESS.handlers or not _ACCESS.isEnabledFor(logging.INFO):
             return not _ACCESS.handlers
-        path = request.raw_path.decode("latin-1")
-        query = request.query_string
-        exchange = request._exchange
-        route = request.route
-        client = request.client
-        line = AccessLine(
-            time=_moment(time.time()),
-            level="info",
-            logger="demijohn.access",
-            message=f"{request.method} {path} {status}",
-            method=request.method,
-            path=path,
-            status=status,
-            size=size,
-            duration_ms=round(seconds * 1000, 2),
-            request_id=request_id(request) if exchange is None or exchange.request_id is None else exchange.request_id,
-            route=route.pattern if route is not None else "",
-            query=_query(query.decode("latin-1")) if query else "",
-            client=client[0] if client else "",
-        )
-        self._waiting.append(self.lines.access(line))
+        self._waiting.append(self.lines.access(request, status, size, seconds=seconds))
         if self._at_once or len(self._waiting) > 200:
             self.write_out()
         return True
@@ -364,15 +349,15 @@ def _query(text: str) -> str:
     )
 
 
-_second: tuple[int, str] = (-1, "")
+_second = -1
+_second_text = ""
 
 
 def _moment(at: float) -> str:
     """Return a moment as RFC 3339 has it, in UTC; the part down to the second is made once a second."""
-    global _second
-    whole = int(at)
-    known, text = _second
-    if known != whole:
-        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
-        _second = (whole, text)
-    return f"{text}.{int((at - whole) * 1000):03d}Z"
+    global _second, _second_text
+    whole, rest = divmod(int(at * 1000), 1000)
+    if whole != _second:
+        _second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+        _second = whole
+    return "%s.%03dZ" % (_second_text, rest)  # noqa: UP031 - half the time of an f-string here

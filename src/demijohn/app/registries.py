@@ -5,8 +5,9 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from demijohn._lib.text import did_you_mean
 from demijohn.errors import ConfigurationError
+from demijohn.http import Request, Response
 
-__all__ = ["BeforeSend", "Commands", "Driver", "Named", "TemplateRegistry"]
+__all__ = ["BeforeSend", "Commands", "Driver", "Named", "Observer", "TemplateRegistry"]
 
 T = TypeVar("T")
 
@@ -14,6 +15,10 @@ BeforeSend: TypeAlias = Callable[[Any, BaseException | None], Awaitable[None]]
 """`(unit, error)`: called with the exception when one left the handler (roll back), and with `None` before the
 first byte (commit).
 """
+
+
+Observer: TypeAlias = Callable[[Request, Response, float], None]
+"""`(request, response, seconds)`: called once the response is sent; it must be quick and must not fail."""
 
 
 class Driver(Protocol):

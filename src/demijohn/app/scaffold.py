@@ -30,6 +30,8 @@ class RouteOptions(TypedDict, total=False):
     """Run a plain `def` handler on the event loop: for trivial ones, that never block."""
     threads: int
     """How many threads a plain `def` handler may have at once, so that one slow route cannot take them all."""
+    bare: bool
+    """Nothing stands around the handler, neither hooks nor middleware nor guards: for probes that know no host."""
     host: str
     """The host, or a pattern of one, that the route answers for."""
     defaults: dict[str, Any]

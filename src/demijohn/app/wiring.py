@@ -18,7 +18,7 @@ from demijohn.app.encoding import Encoder
 from demijohn.app.lifespan import Lifespan
 from demijohn.app.offloading import Processes
 from demijohn.app.protection import Protection, deploy_checks, keys_of
-from demijohn.app.registries import BeforeSend, Commands, Driver, Named, TemplateRegistry
+from demijohn.app.registries import BeforeSend, Commands, Driver, Named, Observer, TemplateRegistry
 from demijohn.app.scaffold import Scaffold
 from demijohn.app.services import Services, ServiceScope
 from demijohn.app.settings import Settings
@@ -68,6 +68,7 @@ class Wiring(Scaffold):
         self.converter_resolvers: list[ConverterResolver] = []
         self.before_send: list[BeforeSend] = []
         self.drivers: list[Driver] = []
+        self.observers: list[Observer] = []
         self.default_headers: list[tuple[bytes, bytes]] = []
         self.error_page: Callable[[Request, BaseException], Any] | None = None
         self.pool = Pool("demijohn-handler", size=self.settings.threads)

@@ -2,7 +2,9 @@
 
 import os
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +138,23 @@ def serve_command(
         timeouts=Timeouts(request=given["request_timeout"] or None, grace=given["graceful_timeout"]),
         tls=tls,
     )
-    sys.exit(serve(load, config))
+    with _shared_counts(workers):
+        status = serve(load, config)
+    sys.exit(status)
+
+
+@contextmanager
+def _shared_counts(workers: int) -> Iterator[None]:
+    """Give several workers a folder in which `prometheus_client` adds up what each counts.
+
+    It has to be there before the library is imported, and nobody here knows whether an app will.
+    """
+    if workers < 2 or os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="demijohn-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
 
 
 def _checked(load: Callable[[], App], *, ignore: bool) -> Callable[[], App]:

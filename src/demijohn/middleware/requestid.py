@@ -9,7 +9,7 @@ from demijohn.middleware.exchange import before_sending, exchange_of
 from demijohn.middleware.marks import Next
 from demijohn.middleware.proxies import TrustedProxies
 
-__all__ = ["RequestID", "request_id"]
+__all__ = ["RequestID", "last_name", "request_id"]
 
 _LETTERS = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.=+/:")
 _MOST = 128
@@ -47,6 +47,15 @@ def request_id(request: Any) -> str:
     if name is None:
         name = exchange.request_id = _names.next()
     return name
+
+
+def last_name(request: Any) -> str:
+    """Return the name of a request that is over, made up where nobody has asked for one before.
+
+    Takes `Any`: a request or a WebSocket.
+    """
+    exchange = request._exchange
+    return _names.next() if exchange is None or exchange.request_id is None else exchange.request_id
 
 
 class RequestID:
