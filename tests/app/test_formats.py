@@ -210,6 +210,7 @@ def test_415_says_what_is_read() -> None:
             "application/json",
             "application/xml",
             "text/csv",
+            "application/jsonl",
             "application/yaml",
             "application/msgpack",
         ]

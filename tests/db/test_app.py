@@ -1,7 +1,7 @@
 """The database in an app: one unit of work per request, from the handler to the first byte."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from demijohn import App, Body, Response, StreamResponse, abort, current, wait
+from demijohn import App, Body, Response, ServerSentEvent, StreamResponse, abort, current, wait
 from demijohn.db import Database, Mapped, Model, NoDatabase, QueryError, column
 from demijohn.errors import ConfigurationError
 from tests.app.calling import call
@@ -228,6 +228,26 @@ async def test_streams_may_ask_and_write(app: App, blog: Database) -> None:
     assert len(answer.body.splitlines()) == 10
     async with blog.unit():
         assert await Tag.where(name="streamed").exists()
+
+
+async def test_generators_may_ask(app: App, blog: Database) -> None:
+    """A handler that yields asks while it is sent: with comments between its events, and in a thread with relations."""
+
+    @app.get("/events")
+    async def events() -> AsyncIterator[ServerSentEvent]:
+        async for post in Post.query().order_by("id").stream(chunk=3):
+            await asyncio.sleep(0.001)
+            yield ServerSentEvent(f"{post.slug} of {await Post.query().count()}")
+
+    @app.get("/rows", formats=["csv"])
+    def rows() -> Iterator[dict[str, str]]:
+        for post in Post.query().order_by("id"):
+            yield {"slug": post.slug, "author": post.author.display_name}
+
+    answer = await call(app, "GET", "/events", read=True)
+    assert answer.body.startswith(b"data: post-0 of 10\n\ndata: post-1 of 10\n\n")
+    answer = await call(app, "GET", "/rows", read=True)
+    assert answer.body.splitlines()[:2] == [b"slug,author", b"post-0,Ann"]
 
 
 async def test_scripts_have_a_unit_of_work(app: App, blog: Database) -> None:

@@ -15,6 +15,7 @@ from demijohn.app.hooks import AFTER, AROUND, BEFORE, TEARDOWN, HookCall, HookRo
 from demijohn.app.mounting import is_asgi, mounted_call, mounted_scope
 from demijohn.app.scaffold import Hook, Mount, Record, Scaffold
 from demijohn.app.sockets import SocketRunner, check_handshake, compile_socket_runner, socket_guards
+from demijohn.app.streaming import StreamAnswers, items_of, streamer_of
 from demijohn.app.views import View, view_function
 from demijohn.app.wiring import BATTERY_ASSETS, Wiring
 from demijohn.errors import HTTPError, NotFound
@@ -162,7 +163,13 @@ class Builder:
         return other
 
     def _runner(
-        self, function: Any, route: Route, record: Record, place: _Place, method: str, answers: Answers | None
+        self,
+        function: Any,
+        route: Route,
+        record: Record,
+        place: _Place,
+        method: str,
+        answers: Answers | StreamAnswers | None,
     ) -> Runner:
         app = self.app
         methods = frozenset({method})
@@ -182,6 +189,11 @@ class Builder:
         status = record.options.get("status")
         if status is None and getattr(function, "__annotations__", {}).get("return", "") in (None, "None"):
             status = 204
+        if answers is None:
+            yielded = items_of(function)
+            streamer = None if yielded is None else streamer_of(yielded)
+            if streamer is not None:
+                answers = StreamAnswers(streamer, app.encoder)
         return compile_runner(
             call,
             self._bare() if record.options.get("bare") else place.surroundings,

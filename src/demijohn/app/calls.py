@@ -1,5 +1,7 @@
 """From a function to the call that the dispatcher, a command or a task makes."""
 
+import functools
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,7 +11,7 @@ from demijohn.app.dispatch import Call
 from demijohn.app.parameters import HandlerParameter
 from demijohn.app.plans import Kind
 from demijohn.app.services import Services
-from demijohn.app.signatures import awaiting, name_of
+from demijohn.app.signatures import awaiting, bare, name_of
 from demijohn.routing import WEBSOCKET
 
 __all__ = ["UnitCall", "make_call"]
@@ -32,7 +34,7 @@ def make_call(
     Raises:
         ConfigurationError: DJN-200 to DJN-216, its wiring cannot work; all mistakes at once.
     """
-    function = awaiting(function)
+    function = _begun_later(awaiting(function))
     kind: Kind = "websocket" if WEBSOCKET in methods else "request"
     made = plan(
         function,
@@ -52,6 +54,19 @@ def make_call(
         inline=inline,
         plan=made,
     )
+
+
+def _begun_later(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a coroutine function for a generator function, whose call runs none of its code; any other as it is."""
+    inner = bare(function)
+    if not inspect.isasyncgenfunction(inner) and not inspect.isgeneratorfunction(inner):
+        return function
+
+    @functools.wraps(function)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return call
 
 
 class UnitCall:

@@ -14,15 +14,17 @@ from typing import Any, TypeAlias
 from demijohn._lib.concurrency import Pool, run_in_thread
 from demijohn._lib.later import asyncio
 from demijohn._lib.translation import gettext
-from demijohn.app.context import running
+from demijohn.app.context import find_unit, running
 from demijohn.app.encoding import HTML, TEXT, Encoder
 from demijohn.app.failures import ErrorHandlers, respond_to
 from demijohn.app.formats import Answers
 from demijohn.app.hooks import HookCall
 from demijohn.app.plans import Plan
 from demijohn.app.registries import BeforeSend, Driver, Observer
+from demijohn.app.streaming import StreamAnswers
 from demijohn.errors import ServiceUnavailable
 from demijohn.http import Request, Response
+from demijohn.http.threads import surround_streams
 from demijohn.middleware import Guard, guards_for
 from demijohn.middleware.exchange import fields_of
 from demijohn.middleware.marks import Marks, ResponseHook
@@ -132,7 +134,7 @@ def compile_runner(
     label: str = "route",
     signals: Any = None,
     marks: Marks | None = None,
-    answers: Answers | None = None,
+    answers: Answers | StreamAnswers | None = None,
 ) -> Runner:
     """Write and compile the runner of one route (Any: routing's `Route`, and the app's signals)."""
     source = _Source()
@@ -201,7 +203,7 @@ def _driven(driver: Driver, run: Runner) -> Runner:
     return driven
 
 
-def _encoding(around: Surroundings, answers: Answers | None) -> dict[str, Any]:
+def _encoding(around: Surroundings, answers: Answers | StreamAnswers | None) -> dict[str, Any]:
     encode = around.encoder.encode if answers is None else answers.encode
     return {"encode": encode, "Response": Response, "Coroutine": CoroutineType, "TEXT": TEXT, "HTML": HTML}
 
@@ -231,7 +233,7 @@ def _compile_answer(
     *,
     guards: Sequence[Guard],
     hooks: Sequence[ResponseHook],
-    answers: Answers | None,
+    answers: Answers | StreamAnswers | None,
 ) -> Next:
     source = _Source()
     source.names.update(_encoding(around, answers))
@@ -262,10 +264,10 @@ def _write_except(source: _Source, around: Surroundings, *, keep_error: bool = T
 
 
 def _write_handling(
-    source: _Source, call: Call, around: Surroundings, status: int | None, *, answers: Answers | None
+    source: _Source, call: Call, around: Surroundings, status: int | None, *, answers: Answers | StreamAnswers | None
 ) -> None:
     """Write from the first hook to the encoded response. The last sync hooks share the handler's hop."""
-    if answers is not None:
+    if answers is not None and answers.check is not None:
         source.names["negotiate"] = answers.check
         source.write("negotiate(request)")
     before = list(around.before)
@@ -408,6 +410,18 @@ async def _in_thread(
     for driver in drivers:
         call = partial(driver.call, call)
     return await run_in_thread(call, pool, label=label)
+
+
+def _as_handlers_are(function: Callable[[], Any]) -> Callable[[], Any]:
+    """Surround a call in a thread as that of a sync handler: relations are loaded and queries iterated in it."""
+    unit = find_unit()
+    if unit is not None:
+        for driver in unit.app.drivers:
+            function = partial(driver.call, function)
+    return function
+
+
+surround_streams(_as_handlers_are)
 
 
 async def _fail(request: Request, error: BaseException, *, around: Surroundings, signals: Any) -> Response:

@@ -6,8 +6,9 @@ from typing import Any, TypeAlias
 
 from demijohn._lib.source import place_of
 from demijohn.app.page import Page
+from demijohn.app.streaming import begin
 from demijohn.errors import DemijohnError
-from demijohn.http import Request, Response, StreamResponse
+from demijohn.http import Request, Response
 from demijohn.schema import to_json
 
 __all__ = ["Encoder", "ResponseMaker", "WrongReturn"]
@@ -30,9 +31,9 @@ class Encoder:
     """Turns return values into responses, by the type of the value.
 
     `str` becomes text/plain, markup text/html, `bytes` octet-stream; a dict, list, Struct, dataclass and whatever the
-    schema room can
-    encode become JSON; generators stream; `(body, status)` and `(body, status, headers)` mean what they do in Flask; a
-    `Response` stays as it is. Batteries add makers for their own types.
+    schema room can encode become JSON; generators stream, in the form that suits what they yield; `(body, status)` and
+    `(body, status, headers)` mean what they do in Flask; a `Response` stays as it is. Batteries add makers for their
+    own types.
     """
 
     def __init__(self) -> None:
@@ -188,8 +189,10 @@ def _from_data(value: Any, request: Request) -> Response:
         ) from error
 
 
-def _from_iterator(value: AsyncIterator[Any] | Iterator[Any], request: Request) -> Response:
-    return StreamResponse(value)
+def _from_iterator(
+    value: AsyncIterator[Any] | Iterator[Any], request: Request
+) -> Response | Coroutine[Any, Any, Response]:
+    return begin(value, request)
 
 
 def _from_awaitable(value: Any, request: Request) -> Response:

@@ -1,18 +1,20 @@
-"""Formats: the same answer as HTML, JSON, XML, CSV, YAML or MessagePack, and bodies in each of them.
+"""Formats: the same answer as HTML, JSON, XML, CSV, YAML or MessagePack, bodies in each of them, and streams.
 
 A route lists the formats that it offers. Which one a client gets is said by the path's suffix (`/posts.json`), by the
 query (`?format=json`) or by `Accept`, in this order; what nobody offers is refused before the handler runs.
 """
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from demijohn._lib.later import html
 from demijohn._lib.text import did_you_mean, listing
 from demijohn.app.encoding import Encoder, from_tuple
 from demijohn.app.page import Page
+from demijohn.app.streaming import ItemWriter, JSONArray, Streamer, begin, json_line, separate, written
 from demijohn.errors import ConfigurationError, NotAcceptable
-from demijohn.http import Request, Response
+from demijohn.http import EventStreamResponse, Request, Response, ServerSentEvent
+from demijohn.http.streams import as_async
 from demijohn.schema import converter, json_decoder, msgpack_decoder, to_json, to_msgpack, to_yaml, yaml_decoder
 
 __all__ = ["Answers", "Format", "Formats", "Offer", "is_partial"]
@@ -32,6 +34,7 @@ class Format:
         media_types: What `Accept` and `Content-Type` call it; the first is sent.
         encode: Writes a value; without it the format is only read.
         decode: Reads a body into plain data; without it the format is only written.
+        encode_item: Writes one item of a generator; without it a generator is read to its end first.
         is_text: Whether `decode` gives text where a number or date is meant, as XML and CSV do.
         suffix: The suffix of paths, where it is not the name.
 
@@ -41,7 +44,20 @@ class Format:
         'text/plain; charset=utf-8'
     """
 
-    __slots__ = ("_make_decoder", "content_type", "decode", "encode", "is_text", "media_types", "name", "suffix")
+    __slots__ = (
+        "_make_decoder",
+        "content_type",
+        "decode",
+        "encode",
+        "is_text",
+        "media_types",
+        "name",
+        "streamer",
+        "suffix",
+    )
+
+    streamer: Streamer | None
+    """Makes the response of a generator, or `None` where it is read to its end first."""
 
     def __init__(
         self,
@@ -50,6 +66,7 @@ class Format:
         *,
         encode: Encode | None = None,
         decode: Decode | None = None,
+        encode_item: Encode | None = None,
         is_text: bool = False,
         suffix: str | None = None,
     ) -> None:
@@ -63,6 +80,7 @@ class Format:
         first = self.media_types[0]
         has_charset = first.startswith("text/") or first in ("application/xml", "application/yaml")
         self.content_type = f"{first}; charset=utf-8" if has_charset else first
+        self.streamer = None if encode_item is None else self._streams(separate(encode_item))
 
     def __repr__(self) -> str:
         return f"Format({self.name!r}, {list(self.media_types)!r})"
@@ -86,6 +104,13 @@ class Format:
             raise TypeError(f"The format {self.name!r} cannot be read.")
         read = converter(tp, text=self.is_text, place=place)
         return lambda data: read(decode(data))
+
+    def _streams(self, make_writer: Callable[[], ItemWriter]) -> Streamer:
+        return lambda items: written(items, make_writer(), content_type=self.content_type)
+
+    def _streaming(self, make_writer: Callable[[], ItemWriter]) -> Self:
+        self.streamer = self._streams(make_writer)
+        return self
 
     @classmethod
     def _known(
@@ -137,19 +162,57 @@ def _to_html(value: Any) -> bytes:
     )
 
 
+def _row_writer() -> ItemWriter:
+    from demijohn.app.tables import RowWriter
+
+    return RowWriter()
+
+
+def _to_lines(value: Any) -> bytes:
+    return b"".join(map(json_line, value if isinstance(value, list | tuple) else [value]))
+
+
+def _lines_decoder(tp: Any, *, place: Place = ("body",)) -> Decode:
+    """Return what reads a line of JSON for each item of a list (Any: annotations are of many types)."""
+    read = converter(tp, place=place)
+    plain = json_decoder(Any, place=place)
+    return lambda data: read([plain(line) for line in data.splitlines() if line.strip()])
+
+
+def _to_events(value: Any) -> bytes:
+    items = value if isinstance(value, list | tuple) else [value]
+    return b"".join((item if isinstance(item, ServerSentEvent) else ServerSentEvent(item)).encode() for item in items)
+
+
 HTML = Format("html", ["text/html", "application/xhtml+xml"], encode=_to_html)
 
 
+def _events() -> Format:
+    events = Format("events", ["text/event-stream"], encode=_to_events)
+    events.streamer = EventStreamResponse
+    return events
+
+
 class Formats:
-    """The formats of an app: html, json, xml, csv, yaml, msgpack and its own."""
+    """The formats of an app, by name.
+
+    There are html, json, jsonl, xml, csv, yaml, msgpack, events, and its own.
+    """
 
     def __init__(self) -> None:
         self._formats: dict[str, Format] = {}
         for known in (
             HTML,
-            Format._known("json", ["application/json"], to_json, json_decoder),
+            Format._known("json", ["application/json"], to_json, json_decoder)._streaming(JSONArray),
             Format("xml", ["application/xml", "text/xml"], encode=_to_xml, decode=_from_xml, is_text=True),
-            Format("csv", ["text/csv"], encode=_to_csv, decode=_from_csv, is_text=True),
+            Format("csv", ["text/csv"], encode=_to_csv, decode=_from_csv, is_text=True)._streaming(_row_writer),
+            Format._known(
+                "jsonl",
+                ["application/jsonl", "application/x-ndjson", "application/x-jsonlines"],
+                _to_lines,
+                _lines_decoder,
+            )._streaming(separate(json_line)),
+            _events(),
             Format._known("yaml", ["application/yaml", "application/x-yaml", "text/yaml"], to_yaml, yaml_decoder),
             Format._known(
                 "msgpack",
@@ -292,10 +355,12 @@ class Answers:
     def encode(self, value: Any, request: Request) -> Response | Coroutine[Any, Any, Response]:
         """Return the response for what the handler returned, in the format that the client gets.
 
-        A response, a stream and `None` are taken as they are (Any: of any type).
+        A response and `None` are taken as they are; of a generator each item is written as it comes (Any: of any type).
         """
-        if isinstance(value, Response | Iterator | AsyncIterator) or value is None:
+        if isinstance(value, Response) or value is None:
             return self._encoder.encode(value, request)
+        if isinstance(value, Iterator | AsyncIterator):
+            return self._stream(value, request)
         if isinstance(value, tuple) and not hasattr(value, "_fields"):
             return from_tuple(value, request, self.encode)
         known, vary = self._offer.choose(request, suffix=self._suffix)
@@ -307,6 +372,16 @@ class Answers:
             return self._encode_later(value, request)
         else:
             made = _written(known, value)
+        if vary:
+            made.headers.add_vary(*vary)
+        return made
+
+    async def _stream(self, items: Iterator[Any] | AsyncIterator[Any], request: Request) -> Response:
+        known, vary = self._offer.choose(request, suffix=self._suffix)
+        if known.streamer is not None:
+            made = await begin(items, request, known.streamer)
+        else:
+            made = _written(known, [item async for item in as_async(items)])
         if vary:
             made.headers.add_vary(*vary)
         return made

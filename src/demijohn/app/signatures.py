@@ -22,6 +22,7 @@ __all__ = [
     "optional",
     "parts_of",
     "read_parameters",
+    "return_hint",
     "return_type",
     "stripped",
 ]
@@ -221,6 +222,11 @@ def return_type(function: Callable[..., Any]) -> Any:
     if getattr(get_origin(hint), "__name__", "") in _GENERATORS:
         return get_args(hint)[0]
     return hint
+
+
+def return_hint(function: Callable[..., Any]) -> Any:
+    """Return the annotation of what a function returns as it stands, or `MISSING` (Any: an annotation)."""
+    return _hints(function).get("return", MISSING)
 
 
 def parts_of(tp: Any) -> Iterator[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from demijohn.errors import DemijohnError, MalformedBody
 from demijohn.schema import to_builtins, to_json
 
-__all__ = ["NoRows", "csv_rows", "from_csv", "rows_of", "to_csv"]
+__all__ = ["NoRows", "RowWriter", "csv_rows", "from_csv", "rows_of", "to_csv"]
 
 # A spreadsheet runs what begins like this; a quote in front makes it text (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -47,30 +47,62 @@ def csv_rows(rows: Iterable[object], *, columns: Iterable[str] | None = None) ->
 
     Without `columns` all rows are looked at first for their names; with them, one at a time is.
     """
-    names: list[str] | None = list(columns) if columns is not None else None
-    if names is None:
+    if columns is None:
         plain = [to_builtins(row) for row in rows]
         known: dict[str, None] = {}
         for row in plain:
             if isinstance(row, Mapping):
                 known.update(dict.fromkeys(map(str, row)))
-        names = list(known)
-        rows = plain
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    if names:
-        writer.writerow([_cell(name) for name in names])
+        columns, rows = known, plain
+    writer = RowWriter(columns)
     for row in rows:
+        yield writer(row).decode()
+    if rest := writer.end():
+        yield rest.decode()
+
+
+class RowWriter:
+    """Writes the rows of one table as they come.
+
+    Args:
+        columns: The names of the header; those of the first row where they are not given.
+
+    Example:
+        >>> RowWriter(["id"])({"id": 1, "name": "left out"})
+        b'id\\r\\n1\\r\\n'
+    """
+
+    __slots__ = ("_buffer", "_columns", "_write")
+
+    def __init__(self, columns: Iterable[str] | None = None) -> None:
+        self._columns = None if columns is None else list(columns)
+        self._buffer = io.StringIO()
+        self._write = csv.writer(self._buffer).writerow
+        if self._columns:
+            self._write([_cell(name) for name in self._columns])
+
+    def __call__(self, row: object, /) -> bytes:
+        """Return a row as its line, behind the header where it is the first."""
         data = to_builtins(row)
         if isinstance(data, Mapping):
-            writer.writerow([_cell(data.get(name)) for name in names])
+            if self._columns is None:
+                self._columns = list(map(str, data))
+                self._write([_cell(name) for name in self._columns])
+            self._write([_cell(data.get(name)) for name in self._columns])
         else:
-            writer.writerow([_cell(item) for item in (data if isinstance(data, list | tuple) else [data])])
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
-    if buffer.tell():
-        yield buffer.getvalue()
+            self._write([_cell(item) for item in (data if isinstance(data, list | tuple) else [data])])
+        return self._taken()
+
+    def end(self) -> bytes:
+        """Return what is left: the header of a table without rows."""
+        return self._taken()
+
+    def _taken(self) -> bytes:
+        text = self._buffer.getvalue()
+        if text:
+            self._buffer.seek(0)
+            self._buffer.truncate()
+        return text.encode()
 
 
 def rows_of(value: Any) -> list[Any]:

@@ -1,5 +1,6 @@
 """Requests, responses and what they are made of: values, without I/O of their own."""
 
+from demijohn.http.archives import ArchiveContent, BadArchive, ZipResponse
 from demijohn.http.authorization import Authorization
 from demijohn.http.caching import CacheControl, CacheDirectives
 from demijohn.http.connection import Connection, NoSuchAttribute
@@ -37,7 +38,9 @@ __all__ = [
     "Accept",
     "AcceptEncodings",
     "AcceptLanguages",
+    "ArchiveContent",
     "Authorization",
+    "BadArchive",
     "BadCookie",
     "BadEvent",
     "BadFeed",
@@ -85,6 +88,7 @@ __all__ = [
     "UploadFile",
     "WebSocket",
     "WebSocketDisconnect",
+    "ZipResponse",
     "check_preconditions",
     "conditional",
     "content_disposition",

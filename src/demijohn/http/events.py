@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import Any
 
-from demijohn._lib.later import asyncio
+from demijohn._lib.stepping import Step
 from demijohn.errors import DemijohnError
 from demijohn.http.streams import StreamResponse, as_async
 from demijohn.schema import to_json
@@ -117,7 +117,7 @@ class EventStreamResponse(StreamResponse):
     ) -> None:
         source = _encoded(as_async(events))
         super().__init__(
-            source if ping is None else _kept_alive(source, ping), 200, headers, content_type="text/event-stream"
+            source if ping is None else _KeptAlive(source, ping), 200, headers, content_type="text/event-stream"
         )
         # What is wrapped is closed even if the wrapping never began.
         self._source = events
@@ -137,39 +137,34 @@ async def _encoded(events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
             await close()
 
 
-async def _kept_alive(source: AsyncIterator[bytes], ping: float) -> AsyncIterator[bytes]:
-    """Send a comment whenever nothing comes for a while.
+class _KeptAlive:
+    """Gives a comment whenever nothing comes for a while.
 
-    The source runs in a task of its own, so that waiting with a limit never cancels it in the middle of a step.
+    The source is driven in the task that asks: what belongs to a request (its unit of work, its context) holds in it.
     """
-    queue: asyncio.Queue[bytes | None] = asyncio.Queue(1)
 
-    async def produce() -> None:
-        try:
-            async for piece in source:
-                await queue.put(piece)
-        finally:
-            await source.aclose()  # type: ignore[attr-defined]
+    __slots__ = ("_ping", "_source", "_step")
 
-    task = asyncio.create_task(produce())
-    task.add_done_callback(lambda _: queue.put_nowait(None) if queue.empty() else None)
-    try:
-        while True:
-            try:
-                async with asyncio.timeout(ping):
-                    piece = await queue.get()
-            except TimeoutError:
-                yield b": ping\n\n"
-                continue
-            if piece is not None:
-                yield piece
-            if task.done() and queue.empty():
-                await task
-                return
-    finally:
-        if not task.done():
-            task.cancel()
-            try:
-                await task
-            except asyncio.CancelledError:
-                pass
+    def __init__(self, source: AsyncIterator[bytes], ping: float) -> None:
+        self._source = source
+        self._ping = ping
+        self._step: Step[bytes] | None = None
+
+    def __aiter__(self) -> "_KeptAlive":
+        return self
+
+    async def __anext__(self) -> bytes:
+        step = self._step
+        if step is None:
+            step = Step(self._source.__anext__())
+        if step.is_done or await step.within(self._ping):
+            self._step = None
+            return step.result()
+        self._step = step
+        return b": ping\n\n"
+
+    async def aclose(self) -> None:
+        step, self._step = self._step, None
+        if step is not None:
+            await step.cancel()
+        await self._source.aclose()  # type: ignore[attr-defined]

@@ -5,11 +5,11 @@ A pool for each, so that slow iterators never hold up uploads, nor handlers eith
 
 from collections.abc import Callable
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from demijohn._lib.concurrency import Pool, run_in_thread
 
-__all__ = ["in_file_thread", "in_stream_thread"]
+__all__ = ["in_file_thread", "in_stream_thread", "surround_streams"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,5 +25,18 @@ async def in_file_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kw
 
 
 async def in_stream_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function of a sync iterator in a worker thread, where `wait` works as in a sync handler."""
-    return await run_in_thread(partial(function, *args, **kwargs), _streams)
+    """Call a function of a sync iterator in a worker thread, where all works as in a sync handler."""
+    return await run_in_thread(_surround(partial(function, *args, **kwargs)), _streams)
+
+
+def surround_streams(surround: Callable[[Callable[[], Any]], Callable[[], Any]]) -> None:
+    """Set what is put around calls in the threads of streams (Any: whatever they return)."""
+    global _surround
+    _surround = surround
+
+
+def _as_it_is(function: Callable[[], Any], /) -> Callable[[], Any]:
+    return function
+
+
+_surround: Callable[[Callable[[], Any]], Callable[[], Any]] = _as_it_is

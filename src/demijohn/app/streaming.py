@@ -1,0 +1,355 @@
+"""Generators as answers: what they yield is written item by item, in the format that suits it."""
+
+import inspect
+import types
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+)
+from typing import Annotated, Any, ClassVar, Protocol, TypeAlias, Union, get_args, get_origin
+
+from demijohn._lib.later import asyncio
+from demijohn._lib.stepping import Step
+from demijohn.app.signatures import bare, return_hint
+from demijohn.http import EventStreamResponse, Request, Response, ServerSentEvent, StreamResponse
+from demijohn.http.streams import as_async
+from demijohn.http.threads import in_stream_thread
+from demijohn.schema import to_json
+
+__all__ = [
+    "ItemWriter",
+    "Items",
+    "JSONArray",
+    "StreamAnswers",
+    "Streamer",
+    "begin",
+    "items_of",
+    "json_line",
+    "separate",
+    "streamer_of",
+    "written",
+]
+
+Items: TypeAlias = AsyncIterable[Any] | Iterable[Any]
+"""What a generator yields (Any: whatever the handler gives)."""
+Streamer: TypeAlias = Callable[[Items], StreamResponse]
+"""Makes a response of a generator."""
+
+_PIECE = 32 * 1024
+_FLUSH = 0.05
+_FIRST = 0.5
+"""How long an answer waits for its first item, before its head is sent."""
+
+_SOURCES = (AsyncIterator, AsyncIterable, AsyncGenerator, Iterator, Iterable, Generator)
+
+
+class ItemWriter(Protocol):
+    """Writes the items of one stream, and what stands at its end."""
+
+    def __call__(self, item: Any, /) -> bytes:
+        """Return an item as bytes (Any: whatever the handler yields)."""
+        ...
+
+    def end(self) -> bytes:
+        """Return what comes after the last item."""
+        ...
+
+
+def items_of(function: Callable[..., Any]) -> Any:
+    """Return the type of what a handler yields, `Any` where it does not say, or None where it yields nothing.
+
+    Any: annotations are of many types.
+    """
+    inner = bare(function)
+    hint = return_hint(function)
+    origin = get_origin(hint) or hint
+    is_generator = inspect.isasyncgenfunction(inner) or inspect.isgeneratorfunction(inner)
+    if origin in _SOURCES and (is_generator or origin not in (Iterable, AsyncIterable)):
+        arguments = get_args(hint)
+        return arguments[0] if arguments else Any
+    return Any if is_generator else None
+
+
+def streamer_of(tp: Any) -> Streamer | None:
+    """Return what suits items of a type, or None where only the first item can tell (Any: an annotation)."""
+    while get_origin(tp) is Annotated:
+        tp = get_args(tp)[0]
+    parts = get_args(tp) if get_origin(tp) in (Union, types.UnionType) else (tp,)
+    classes = [part if isinstance(part, type) else get_origin(part) or part for part in parts]
+    if any(isinstance(cls, type) and issubclass(cls, ServerSentEvent) for cls in classes):
+        return EventStreamResponse
+    if any(cls is Any or cls is object or not isinstance(cls, type) for cls in classes):
+        return None
+    if all(issubclass(cls, bytes | bytearray | memoryview) for cls in classes):
+        return StreamResponse
+    if all(issubclass(cls, str) for cls in classes):
+        return _html if all(hasattr(cls, "__html__") for cls in classes) else _text
+    return _lines
+
+
+def _for_item(item: object) -> Streamer:
+    return streamer_of(type(item)) or _lines
+
+
+def written(items: Items, write: ItemWriter, *, content_type: str) -> StreamResponse:
+    """Return the response for items of which larger pieces are gathered."""
+    response = StreamResponse(gathered(items, write), content_type=content_type)
+    # What is wrapped is closed even if the wrapping never began.
+    response._source = items
+    return response
+
+
+def _text(items: Items) -> StreamResponse:
+    return written(items, _Encoded(str.encode), content_type="text/plain; charset=utf-8")
+
+
+def _html(items: Items) -> StreamResponse:
+    return written(items, _Encoded(str.encode), content_type="text/html; charset=utf-8")
+
+
+def _lines(items: Items) -> StreamResponse:
+    return written(items, _Encoded(json_line), content_type="application/jsonl")
+
+
+def json_line(item: Any) -> bytes:
+    """Return an item as a line of JSON (Any: what the encoder knows)."""
+    return to_json(item) + b"\n"
+
+
+class _Encoded:
+    """Items that stand by themselves."""
+
+    __slots__ = ("_encode",)
+
+    def __init__(self, encode: Callable[[Any], bytes]) -> None:
+        self._encode = encode
+
+    def __call__(self, item: Any, /) -> bytes:
+        return self._encode(item)
+
+    def end(self) -> bytes:
+        return b""
+
+
+class JSONArray:
+    """Items of one JSON array, each on a line of its own."""
+
+    __slots__ = ("_before",)
+
+    def __init__(self) -> None:
+        self._before = b"["
+
+    def __call__(self, item: Any, /) -> bytes:
+        """Return an item with what stands before it (Any: what the encoder knows)."""
+        before, self._before = self._before, b",\n"
+        return before + to_json(item)
+
+    def end(self) -> bytes:
+        """Return the end of the array."""
+        return b"]\n" if self._before == b",\n" else b"[]\n"
+
+
+def separate(encode: Callable[[Any], bytes]) -> Callable[[], ItemWriter]:
+    """Return what makes writers of items that stand by themselves (Any: whatever handlers yield)."""
+    return lambda: _Encoded(encode)
+
+
+async def gathered(items: Items, write: ItemWriter) -> AsyncIterator[bytes]:
+    """Yield items as bytes, gathered to larger pieces as long as the next one comes at once.
+
+    What has to wait for the next item, or is 32 KiB, goes out; a sync iterator is walked in a worker thread.
+    """
+    if not isinstance(items, AsyncIterable):
+        async for piece in _gathered_in_thread(items, write):
+            yield piece
+        return
+    iterator = aiter(items)
+    pieces: list[bytes] = []
+    size = 0
+    step: Step[Any] | None = None
+    try:
+        while True:
+            step = Step(iterator.__anext__())
+            if not step.is_done:
+                if pieces:
+                    yield b"".join(pieces)
+                    pieces.clear()
+                    size = 0
+                await step.within(None)
+            try:
+                item = step.result()
+            except StopAsyncIteration:
+                break
+            piece = write(item.data if isinstance(item, ServerSentEvent) else item)
+            pieces.append(piece)
+            size += len(piece)
+            if size >= _PIECE:
+                yield b"".join(pieces)
+                pieces.clear()
+                size = 0
+                await asyncio.sleep(0)  # a generator that never waits must not hold up the others
+    finally:
+        if step is not None:
+            await step.cancel()
+        close = getattr(iterator, "aclose", None)
+        if close is not None:
+            await close()
+    pieces.append(write.end())
+    yield b"".join(pieces)
+
+
+async def _gathered_in_thread(items: Iterable[Any], write: ItemWriter) -> AsyncIterator[bytes]:
+    iterator = iter(items)
+    pieces: deque[bytes] = deque()
+
+    def fill() -> bool:
+        """Walk on until there is enough; whether there may be more."""
+        size = 0
+        for item in iterator:
+            piece = write(item.data if isinstance(item, ServerSentEvent) else item)
+            pieces.append(piece)
+            size += len(piece)
+            if size >= _PIECE:
+                return True
+        return False
+
+    def taken() -> bytes:
+        return b"".join([pieces.popleft() for _ in range(len(pieces))])
+
+    step: Step[bool] | None = None
+    try:
+        while True:
+            step = Step(in_stream_thread(fill))
+            while not await step.within(_FLUSH):
+                if pieces:
+                    yield taken()
+            more = step.result()
+            if not more:
+                break
+            yield taken()
+    finally:
+        if step is not None:
+            await step.cancel()
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            await in_stream_thread(close)
+    pieces.append(write.end())
+    yield taken()
+
+
+class _Begun:
+    """An iterator whose first item was asked for already."""
+
+    __slots__ = ("_first", "_iterator")
+
+    def __init__(self, first: "Step[Any] | None", iterator: AsyncIterator[Any]) -> None:
+        self._first = first
+        self._iterator = iterator
+
+    def __aiter__(self) -> "_Begun":
+        return self
+
+    async def __anext__(self) -> Any:
+        first, self._first = self._first, None
+        if first is None:
+            return await self._iterator.__anext__()
+        await first.within(None)
+        return first.result()
+
+    async def aclose(self) -> None:
+        first, self._first = self._first, None
+        if first is not None:
+            await first.cancel()
+        close = getattr(self._iterator, "aclose", None)
+        if close is not None:
+            await close()
+
+
+class _BegunInThread:
+    """The same for a sync iterator, which goes on in worker threads."""
+
+    __slots__ = ("_first", "_iterator")
+
+    def __init__(self, first: list[Any], iterator: Iterator[Any]) -> None:
+        self._first = first
+        self._iterator = iterator
+
+    def __iter__(self) -> "_BegunInThread":
+        return self
+
+    def __next__(self) -> Any:
+        return self._first.pop() if self._first else next(self._iterator)
+
+    def close(self) -> None:
+        close = getattr(self._iterator, "close", None)
+        if close is not None:
+            close()
+
+
+_END = object()
+
+
+async def begin(items: Items, request: Request, make: Streamer | None = None) -> Response:
+    """Return the response for a generator, run up to its first item: what fails before that is an ordinary error.
+
+    Where it is known how items are written, the head does not wait longer than half a second for the first one.
+    """
+    if make is EventStreamResponse and not isinstance(items, AsyncIterable):
+        items = as_async(items)
+    if isinstance(items, AsyncIterable):
+        iterator = aiter(items)
+        step = Step(iterator.__anext__())
+        begun = _Begun(step, iterator)
+        try:
+            await step.within(None if make is None else _FIRST)
+        except BaseException:
+            await begun.aclose()
+            raise
+        if step.is_done:
+            try:
+                first = step.result()
+            except StopAsyncIteration:
+                return _sent((make or StreamResponse)(_Begun(None, iterator)), request)
+            begun = _Begun(Step(_given(first)), iterator)
+            make = make or _for_item(first)
+        return _sent((make or StreamResponse)(begun), request)
+    walked = iter(items)
+    first = await in_stream_thread(next, walked, _END)
+    make = make or (StreamResponse if first is _END else _for_item(first))
+    return _sent(make(_BegunInThread([] if first is _END else [first], walked)), request)
+
+
+def _sent(response: StreamResponse, request: Request) -> StreamResponse:
+    # Something may still take the place of this response.
+    request.at_end(response.aclose)
+    return response
+
+
+async def _given(value: Any) -> Any:
+    return value
+
+
+class StreamAnswers:
+    """What a handler answers whose annotation says what it yields."""
+
+    __slots__ = ("_encoder", "_make")
+
+    check: ClassVar[None] = None
+
+    def __init__(self, make: Streamer, encoder: Any) -> None:
+        self._make = make
+        self._encoder = encoder
+
+    def encode(self, value: Any, request: Request) -> Response | Coroutine[Any, Any, Response]:
+        """Return the response for what the handler returned (Any: of any type)."""
+        if isinstance(value, AsyncIterator | Iterator):
+            return begin(value, request, self._make)
+        made: Response | Coroutine[Any, Any, Response] = self._encoder.encode(value, request)
+        return made
