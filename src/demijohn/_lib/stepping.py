@@ -31,14 +31,16 @@ class Step(Generic[T]):
         ```
     """
 
-    __slots__ = ("_error", "_steps", "_value", "_waiting", "is_done")
+    __slots__ = ("_steps", "_value", "_waiting", "error", "is_done")
 
     is_done: bool
     """Whether it has ended, well or not."""
+    error: BaseException | None
+    """What it raised."""
 
     def __init__(self, awaitable: Awaitable[T]) -> None:
         self._steps: Generator[Any, Any, T] = awaitable.__await__()
-        self._error: BaseException | None = None
+        self.error = None
         self._value: Any = None
         self._waiting: Any = None
         self.is_done = False
@@ -46,10 +48,8 @@ class Step(Generic[T]):
 
     def result(self) -> T:
         """Return what came of it, or raise what it raised."""
-        error = self._error
-        if error is not None:
-            self._error = None
-            raise error
+        if self.error is not None:
+            raise self.error
         value: T = self._value
         return value
 
@@ -70,7 +70,7 @@ class Step(Generic[T]):
         if not (_is_future(waiting) and waiting.cancel()):
             self._throw(asyncio.CancelledError())
         await self._drive(None)
-        self._error = None
+        self.error = None
 
     @types.coroutine
     def _drive(self, seconds: float | None) -> Generator[Any, Any, None]:
@@ -107,7 +107,7 @@ class Step(Generic[T]):
         except StopIteration as done:
             self._value, self.is_done = done.value, True
         except BaseException as error:
-            self._error, self.is_done = error, True
+            self.error, self.is_done = error, True
 
     def _throw(self, error: BaseException) -> None:
         try:
@@ -115,7 +115,7 @@ class Step(Generic[T]):
         except StopIteration as done:
             self._value, self.is_done = done.value, True
         except BaseException as raised:
-            self._error, self.is_done = raised, True
+            self.error, self.is_done = raised, True
 
 
 def _turn(waiting: "asyncio.Future[Any]", seconds: float) -> Generator[Any, Any, None]:

@@ -23,7 +23,7 @@ from demijohn.app.plans import Plan
 from demijohn.app.registries import BeforeSend, Driver, Observer
 from demijohn.app.streaming import StreamAnswers
 from demijohn.errors import ServiceUnavailable
-from demijohn.http import Request, Response
+from demijohn.http import Request, Response, StreamResponse
 from demijohn.http.threads import surround_streams
 from demijohn.middleware import Guard, guards_for
 from demijohn.middleware.exchange import fields_of
@@ -175,6 +175,8 @@ def compile_runner(
     if not middleware:
         _write_after(source, around)
     _write_before_send(source, around)
+    source.names["open"] = partial(_open, around=around)
+    source.write("if response.opening is not None: response = await open(request, response)")
     source.write("if request._exchange is not None: request._exchange.finish(response)")
     source.write("done = send(response)", "if done is not None: await done")
     for observer in around.observers:
@@ -392,6 +394,20 @@ async def _commit(request: Request, response: Response, *, around: Surroundings)
             await finish(request, None)
     except BaseException as error:
         # A failed commit discards the response and goes once to the error handlers.
+        response = await _fail(request, error, around=around, signals=None)
+        for finish in around.before_send:
+            await finish(request, None)
+    return response
+
+
+async def _open(request: Request, response: Response, *, around: Surroundings) -> Response:
+    """Begin a stream; what fails before its first byte goes to the error handlers like anything else."""
+    try:
+        if response.opening is not None:
+            await response.opening()
+    except BaseException as error:
+        if isinstance(response, StreamResponse):
+            await response.aclose()
         response = await _fail(request, error, around=around, signals=None)
         for finish in around.before_send:
             await finish(request, None)

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from demijohn._lib.source import place_of
 from demijohn.app.page import Page
-from demijohn.app.streaming import begin
+from demijohn.app.streaming import stream
 from demijohn.errors import DemijohnError
 from demijohn.http import Request, Response
 from demijohn.schema import to_json
@@ -189,10 +189,8 @@ def _from_data(value: Any, request: Request) -> Response:
         ) from error
 
 
-def _from_iterator(
-    value: AsyncIterator[Any] | Iterator[Any], request: Request
-) -> Response | Coroutine[Any, Any, Response]:
-    return begin(value, request)
+def _from_iterator(value: AsyncIterator[Any] | Iterator[Any], request: Request) -> Response:
+    return stream(value)
 
 
 def _from_awaitable(value: Any, request: Request) -> Response:

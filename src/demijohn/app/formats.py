@@ -11,7 +11,7 @@ from demijohn._lib.later import html
 from demijohn._lib.text import did_you_mean, listing
 from demijohn.app.encoding import Encoder, from_tuple
 from demijohn.app.page import Page
-from demijohn.app.streaming import ItemWriter, JSONArray, Streamer, begin, json_line, separate, written
+from demijohn.app.streaming import ItemWriter, JSONArray, Streamer, json_line, separate, stream, written
 from demijohn.errors import ConfigurationError, NotAcceptable
 from demijohn.http import EventStreamResponse, Request, Response, ServerSentEvent
 from demijohn.http.streams import as_async
@@ -360,7 +360,13 @@ class Answers:
         if isinstance(value, Response) or value is None:
             return self._encoder.encode(value, request)
         if isinstance(value, Iterator | AsyncIterator):
-            return self._stream(value, request)
+            known, vary = self._offer.choose(request, suffix=self._suffix)
+            if known.streamer is None:
+                return self._collect(value, request)
+            response = stream(value, known.streamer)
+            if vary:
+                response.headers.add_vary(*vary)
+            return response
         if isinstance(value, tuple) and not hasattr(value, "_fields"):
             return from_tuple(value, request, self.encode)
         known, vary = self._offer.choose(request, suffix=self._suffix)
@@ -376,15 +382,10 @@ class Answers:
             made.headers.add_vary(*vary)
         return made
 
-    async def _stream(self, items: Iterator[Any] | AsyncIterator[Any], request: Request) -> Response:
-        known, vary = self._offer.choose(request, suffix=self._suffix)
-        if known.streamer is not None:
-            made = await begin(items, request, known.streamer)
-        else:
-            made = _written(known, [item async for item in as_async(items)])
-        if vary:
-            made.headers.add_vary(*vary)
-        return made
+    async def _collect(self, items: Iterator[Any] | AsyncIterator[Any], request: Request) -> Response:
+        """Read a generator to its end, for a format that has no form for items that come one by one."""
+        made = self.encode([item async for item in as_async(items)], request)
+        return made if isinstance(made, Response) else await made
 
     async def _encode_later(self, page: Page, request: Request) -> Response:
         await page.settle()

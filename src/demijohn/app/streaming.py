@@ -13,6 +13,7 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
+from functools import partial
 from typing import Annotated, Any, ClassVar, Protocol, TypeAlias, Union, get_args, get_origin
 
 from demijohn._lib.later import asyncio
@@ -29,10 +30,10 @@ __all__ = [
     "JSONArray",
     "StreamAnswers",
     "Streamer",
-    "begin",
     "items_of",
     "json_line",
     "separate",
+    "stream",
     "streamer_of",
     "written",
 ]
@@ -244,16 +245,26 @@ async def _gathered_in_thread(items: Iterable[Any], write: ItemWriter) -> AsyncI
     yield taken()
 
 
-class _Begun:
-    """An iterator whose first item was asked for already."""
+class _Source:
+    """An async iterator that is opened, up to its first item, before it is iterated over."""
 
     __slots__ = ("_first", "_iterator")
 
-    def __init__(self, first: "Step[Any] | None", iterator: AsyncIterator[Any]) -> None:
-        self._first = first
-        self._iterator = iterator
+    def __init__(self, items: AsyncIterable[Any]) -> None:
+        self._iterator = aiter(items)
+        self._first: Step[Any] | None = None
 
-    def __aiter__(self) -> "_Begun":
+    async def open(self, seconds: float | None) -> Any:
+        """Ask for the first item and wait so long for it; return it where it is there, or `_END`.
+
+        What fails by then is raised.
+        """
+        step = self._first = Step(self._iterator.__anext__())
+        if not await step.within(seconds) or isinstance(step.error, StopAsyncIteration):
+            return _END
+        return step.result()
+
+    def __aiter__(self) -> "_Source":
         return self
 
     async def __anext__(self) -> Any:
@@ -272,16 +283,22 @@ class _Begun:
             await close()
 
 
-class _BegunInThread:
-    """The same for a sync iterator, which goes on in worker threads."""
+class _ThreadSource:
+    """The same for a sync iterator, which is walked in worker threads."""
 
     __slots__ = ("_first", "_iterator")
 
-    def __init__(self, first: list[Any], iterator: Iterator[Any]) -> None:
-        self._first = first
-        self._iterator = iterator
+    def __init__(self, items: Iterable[Any]) -> None:
+        self._iterator = iter(items)
+        self._first: list[Any] = []
 
-    def __iter__(self) -> "_BegunInThread":
+    async def open(self, seconds: float | None) -> Any:
+        first = await in_stream_thread(next, self._iterator, _END)
+        if first is not _END:
+            self._first.append(first)
+        return first
+
+    def __iter__(self) -> "_ThreadSource":
         return self
 
     def __next__(self) -> Any:
@@ -293,47 +310,55 @@ class _BegunInThread:
             close()
 
 
-_END = object()
+_END: Any = object()
 
 
-async def begin(items: Items, request: Request, make: Streamer | None = None) -> Response:
-    """Return the response for a generator, run up to its first item: what fails before that is an ordinary error.
+def stream(items: Items, make: Streamer | None = None) -> StreamResponse:
+    """Return the response for a generator, which is opened when all else is done: what fails by then is an ordinary
+    error.
 
     Where it is known how items are written, the head does not wait longer than half a second for the first one.
     """
     if make is EventStreamResponse and not isinstance(items, AsyncIterable):
         items = as_async(items)
-    if isinstance(items, AsyncIterable):
-        iterator = aiter(items)
-        step = Step(iterator.__anext__())
-        begun = _Begun(step, iterator)
-        try:
-            await step.within(None if make is None else _FIRST)
-        except BaseException:
-            await begun.aclose()
-            raise
-        if step.is_done:
-            try:
-                first = step.result()
-            except StopAsyncIteration:
-                return _sent((make or StreamResponse)(_Begun(None, iterator)), request)
-            begun = _Begun(Step(_given(first)), iterator)
-            make = make or _for_item(first)
-        return _sent((make or StreamResponse)(begun), request)
-    walked = iter(items)
-    first = await in_stream_thread(next, walked, _END)
-    make = make or (StreamResponse if first is _END else _for_item(first))
-    return _sent(make(_BegunInThread([] if first is _END else [first], walked)), request)
-
-
-def _sent(response: StreamResponse, request: Request) -> StreamResponse:
-    # Something may still take the place of this response.
-    request.at_end(response.aclose)
+    source = _Source(items) if isinstance(items, AsyncIterable) else _ThreadSource(items)
+    if make is None:
+        return _Unknown(source)
+    response = make(source)
+    response.opening = partial(source.open, _FIRST)
     return response
 
 
-async def _given(value: Any) -> Any:
-    return value
+class _Unknown(StreamResponse):
+    """A stream of whatever suits its first item."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self, source: _Source | _ThreadSource) -> None:
+        super().__init__(self._pieces(), content_type=None)
+        self._made: StreamResponse | None = None
+        self._source = source
+        self.opening = self._open
+
+    async def _open(self) -> None:
+        source: Any = self._source
+        first = await source.open(None)
+        made = self._made = (StreamResponse if first is _END else _for_item(first))(source)
+        if self.content_type is None:
+            self.content_type = made.content_type
+        for name, value in made.headers.multi_items():
+            if name not in self.headers:
+                self.headers[name] = value
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        if self._made is not None:
+            async for piece in self._made.body_iterator:
+                yield piece
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        if self._made is not None:
+            await self._made.aclose()
 
 
 class StreamAnswers:
@@ -350,6 +375,6 @@ class StreamAnswers:
     def encode(self, value: Any, request: Request) -> Response | Coroutine[Any, Any, Response]:
         """Return the response for what the handler returned (Any: of any type)."""
         if isinstance(value, AsyncIterator | Iterator):
-            return begin(value, request, self._make)
+            return stream(value, self._make)
         made: Response | Coroutine[Any, Any, Response] = self._encoder.encode(value, request)
         return made

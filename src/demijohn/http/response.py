@@ -129,6 +129,9 @@ class Response:
     needs_request: ClassVar[bool] = False
     """Whether `for_request` has something to settle: ranges and conditions of a file."""
 
+    opening: Callable[[], Awaitable[None]] | None = None
+    """What is awaited right before the first byte; a failure of it is answered in place of this."""
+
     status: int
     body: bytes
     content_type: str | None

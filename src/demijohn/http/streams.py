@@ -1,6 +1,6 @@
 """Responses whose body is produced while it is sent."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from demijohn.http.headers import Raw
@@ -31,9 +31,10 @@ class StreamResponse(Response):
         >>> response = StreamResponse(numbers(), content_type="text/plain")
     """
 
-    __slots__ = ("_source", "body_iterator")
+    __slots__ = ("_source", "body_iterator", "opening")
 
     body_iterator: AsyncIterator[bytes]
+    opening: Callable[[], Awaitable[Any]] | None
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class StreamResponse(Response):
     ) -> None:
         super().__init__(b"", status, headers, content_type=content_type)
         self._source = body_iterator
+        self.opening = None
         self.body_iterator = _pieces(as_async(body_iterator))
 
     def add_etag(self, *, weak: bool = False) -> None:
