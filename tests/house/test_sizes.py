@@ -23,6 +23,7 @@ LONG_CONSTRUCTORS: dict[str, tuple[int, str]] = {}
 # the public name, as in "demijohn.http.Response": reason
 _AS_FLASK = "body, status and headers, in the order of Flask, Werkzeug and Starlette"
 _HOT = "built by the transports for every request, where keywords cost time"
+_AS_GETTEXT = "the arguments of gettext, as everywhere"
 MANY_POSITIONAL: dict[str, str] = {
     "demijohn.http.Connection": _HOT,
     "demijohn.http.HTMLResponse": _AS_FLASK,
@@ -33,6 +34,10 @@ MANY_POSITIONAL: dict[str, str] = {
     "demijohn.http.Request": _HOT,
     "demijohn.http.Response": _AS_FLASK,
     "demijohn.http.StreamResponse": _AS_FLASK,
+    "demijohn.i18n.ngettext": _AS_GETTEXT,
+    "demijohn.i18n.ngettext_lazy": _AS_GETTEXT,
+    "demijohn.i18n.npgettext": _AS_GETTEXT,
+    "demijohn.i18n.npgettext_lazy": _AS_GETTEXT,
 }
 
 

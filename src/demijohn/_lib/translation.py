@@ -10,12 +10,13 @@ A text is looked up when the function is called, so what is made at import (labe
 form instead, which is looked up whenever it is shown. Without a catalog every text is the English one of the code.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, cast
 
 __all__ = [
     "Catalog",
     "LazyString",
+    "fill",
     "find_catalog",
     "find_language",
     "gettext",
@@ -78,42 +79,70 @@ def find_language() -> tuple[str, str]:
     return ("en", "ltr") if catalog is None else (catalog.language, catalog.direction)
 
 
+def fill(text: str, source: str, values: Mapping[str, Any]) -> str:
+    """Fill in a translation (Any: values print).
+
+    One whose placeholders do not fit gives way to the text in the code: a slip of a translator breaks no page.
+    """
+    try:
+        return text % values
+    except (KeyError, ValueError, TypeError):
+        if text == source:
+            raise
+        _warn(source)
+        return source % values
+
+
+def _warn(source: str) -> None:
+    import logging
+
+    logging.getLogger("demijohn.i18n").warning("The placeholders of the translation of %r do not fit", str(source))
+
+
 def gettext(message: str, /, **values: Any) -> str:
-    """Return a text in the present language, its `%(name)s` filled in where values are given (Any: they print)."""
+    """Return a text in the present language.
+
+    Its `%(name)s` is filled in where values are given (Any: they print).
+    """
     catalog = _find()
     text = message if catalog is None else catalog.gettext(message)
-    return text % values if values else text
+    return fill(text, message, values) if values else text
 
 
 def ngettext(singular: str, plural: str, number: int, /, **values: Any) -> str:
-    """Return the form for a number, `%(num)s` and the other values filled in (Any: they print)."""
+    """Return the form for a number, `%(num)s` and the other values filled in.
+
+    Any: values print.
+    """
     catalog = _find()
-    if catalog is None:
-        text = singular if number == 1 else plural
-    else:
-        text = catalog.ngettext(singular, plural, number)
-    return text % {"num": number, **values}
+    source = singular if number == 1 else plural
+    text = source if catalog is None else catalog.ngettext(singular, plural, number)
+    return fill(text, source, {"num": number, **values})
 
 
 def pgettext(context: str, message: str, /, **values: Any) -> str:
-    """Return a text that means different things elsewhere: `pgettext("month", "May")` (Any: values print)."""
+    """Return a text that means other things elsewhere: `pgettext("month", "May")`.
+
+    Any: values print.
+    """
     catalog = _find()
     text = message if catalog is None else catalog.pgettext(context, message)
-    return text % values if values else text
+    return fill(text, message, values) if values else text
 
 
 def npgettext(context: str, singular: str, plural: str, number: int, /, **values: Any) -> str:
     """Return the form for a number of a text with a context (Any: values print)."""
     catalog = _find()
-    if catalog is None:
-        text = singular if number == 1 else plural
-    else:
-        text = catalog.npgettext(context, singular, plural, number)
-    return text % {"num": number, **values}
+    source = singular if number == 1 else plural
+    text = source if catalog is None else catalog.npgettext(context, singular, plural, number)
+    return fill(text, source, {"num": number, **values})
 
 
 def gettext_noop(message: str, /) -> str:
-    """Mark a text for the catalogs and return it as it is; `gettext` of it comes later."""
+    """Mark a text for the catalogs and return it as it is.
+
+    `gettext` of it comes later.
+    """
     return message
 
 
@@ -197,20 +226,32 @@ class LazyString:
 
 
 def gettext_lazy(message: str, /, **values: Any) -> str:
-    """Return a text that is looked up whenever it is shown (Any: values print, lazy ones in the same language)."""
+    """Return a text that is looked up whenever it is shown.
+
+    Any: values print, lazy ones in the same language.
+    """
     return cast("str", LazyString(gettext, (message,), values))
 
 
 def ngettext_lazy(singular: str, plural: str, number: int, /, **values: Any) -> str:
-    """Return the form for a number, looked up whenever it is shown (Any: values print)."""
+    """Return the form for a number, looked up whenever it is shown.
+
+    Any: values print.
+    """
     return cast("str", LazyString(ngettext, (singular, plural, number), values))
 
 
 def pgettext_lazy(context: str, message: str, /, **values: Any) -> str:
-    """Return a text with a context, looked up whenever it is shown (Any: values print)."""
+    """Return a text with a context, looked up whenever it is shown.
+
+    Any: values print.
+    """
     return cast("str", LazyString(pgettext, (context, message), values))
 
 
 def npgettext_lazy(context: str, singular: str, plural: str, number: int, /, **values: Any) -> str:
-    """Return the form for a number of a text with a context, looked up when shown (Any: values print)."""
+    """Return the form for a number of a text with a context, looked up when shown.
+
+    Any: values print.
+    """
     return cast("str", LazyString(npgettext, (context, singular, plural, number), values))

@@ -128,7 +128,7 @@ class App(Wiring):
         self._miss = builder.miss
         self._find = self.router.find
         self._matched = self._handle_hosts if builder.has_hosts else self._handle_static
-        self.handle = self._matched if self.proxies is None else self._handle_proxied
+        self.handle = self._matched if self.proxies is None and not self.before_routing else self._handle_prepared
 
     # -- requests -------------------------------------------------------------------------------------------------
 
@@ -136,9 +136,11 @@ class App(Wiring):
         self.freeze()
         return self.handle(request, send)
 
-    def _handle_proxied(self, request: Request, send: Any) -> Coroutine[Any, Any, None]:
+    def _handle_prepared(self, request: Request, send: Any) -> Coroutine[Any, Any, None]:
         if self.proxies is not None:
             self.proxies(request)
+        for prepare in self.before_routing:
+            prepare(request)
         return self._matched(request, send)
 
     def _handle_static(self, request: Request, send: Any) -> Coroutine[Any, Any, None]:

@@ -119,6 +119,8 @@ async def serve_websocket(app: Any, scope: Scope, receive: Receive, send: Send) 
     socket.app = app
     if app.proxies is not None:
         app.proxies(socket)
+    for prepare in app.before_routing:
+        prepare(socket)
     if app.before_send:
         socket._receive = _committing(app, socket, receive)
     token = running.set(socket)

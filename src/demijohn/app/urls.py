@@ -48,7 +48,10 @@ def url_for(name_or_function: str | Callable[..., Any], /, **params: Any) -> str
     if params.get("_external") and isinstance(unit, Request):
         params.setdefault("_scheme", unit.scheme)
         params.setdefault("_host", unit.host)
-    return str(unit.app.url_for(name_or_function, **params))
+    url = str(unit.app.url_for(name_or_function, **params))
+    for adjust in unit.app.url_adjusters:
+        url = adjust(unit, url, params.get("_root", ""))
+    return url
 
 
 def after_this_request(function: F) -> F:

@@ -65,6 +65,8 @@ class Wiring(Scaffold):
         self.security = Security()
         self.rate_limits: RateLimitStore | None = None
         self.guards: list[Guard] = []
+        self.before_routing: list[Callable[[Connection], None]] = []
+        self.url_adjusters: list[Callable[[Any, str, str], str]] = []
         self.converter_resolvers: list[ConverterResolver] = []
         self.before_send: list[BeforeSend] = []
         self.drivers: list[Driver] = []

@@ -36,5 +36,13 @@ def field_error(place: tuple[str | int, ...], code: str, /, **values: Any) -> Fi
 
     Takes `Any`: what stands for the placeholders.
     """
-    template = gettext(MESSAGES.get(code, MESSAGES["value"]))
-    return FieldError(place, code, template.format_map(values) if values else template)
+    source = MESSAGES.get(code, MESSAGES["value"])
+    template = gettext(source)
+    if not values:
+        return FieldError(place, code, template)
+    try:
+        return FieldError(place, code, template.format_map(values))
+    except (KeyError, ValueError, IndexError):  # a slip of a translator
+        if template == source:
+            raise
+        return FieldError(place, code, source.format_map(values))

@@ -19,13 +19,15 @@ __all__ = ["Translations"]
 
 
 def _filled(eval_context: EvalContext, message: str, text: str, values: Mapping[str, Any]) -> str:
-    """Return a translation with its values: HTML where the message is, or one of the values."""
+    """Return a translation of a message with its values: HTML where the message is, or one of the values."""
     if eval_context.autoescape:
         if isinstance(message, Markup):
             text = Markup(text)  # noqa: S704 - written between {% trans %} and {% endtrans %}
         elif any(hasattr(value, "__html__") for value in values.values()):
-            text = escape(text)
-    return text % values if values else text
+            text, message = escape(text), escape(message)
+    elif isinstance(message, Markup):
+        message = str(message)
+    return translation.fill(text, message, values) if values else text
 
 
 @pass_eval_context
@@ -41,11 +43,9 @@ def _pgettext(eval_context: EvalContext, context: str, message: str, /, **values
 @pass_eval_context
 def _ngettext(eval_context: EvalContext, singular: str, plural: str, number: int, /, **values: Any) -> str:
     catalog = translation.find_catalog()
-    if catalog is None:
-        text = str(singular if number == 1 else plural)
-    else:
-        text = catalog.ngettext(str(singular), str(plural), number)
-    return _filled(eval_context, singular, text, {"num": number, **values})
+    source = singular if number == 1 else plural
+    text = str(source) if catalog is None else catalog.ngettext(str(singular), str(plural), number)
+    return _filled(eval_context, source, text, {"num": number, **values})
 
 
 @pass_eval_context
@@ -53,11 +53,9 @@ def _npgettext(
     eval_context: EvalContext, context: str, singular: str, plural: str, number: int, /, **values: Any
 ) -> str:
     catalog = translation.find_catalog()
-    if catalog is None:
-        text = str(singular if number == 1 else plural)
-    else:
-        text = catalog.npgettext(str(context), str(singular), str(plural), number)
-    return _filled(eval_context, singular, text, {"num": number, **values})
+    source = singular if number == 1 else plural
+    text = str(source) if catalog is None else catalog.npgettext(str(context), str(singular), str(plural), number)
+    return _filled(eval_context, source, text, {"num": number, **values})
 
 
 FUNCTIONS: dict[str, Callable[..., str]] = {
