@@ -6,11 +6,13 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checka
 __all__ = [
     "ASGIApp",
     "Battery",
+    "CommitHooks",
     "HeadersLike",
     "MaybeAwaitable",
     "RateLimitStore",
     "RateVerdict",
     "Receive",
+    "Renderer",
     "Scope",
     "Send",
     "WSGIApp",
@@ -51,6 +53,31 @@ class Battery(Protocol):
 
         `app` is `Any`: the app lives floors above.
         """
+
+
+@runtime_checkable
+class CommitHooks(Protocol):
+    """What runs something after the commit of the present unit of work: a database."""
+
+    def on_commit(self, hook: Callable[[], object]) -> None:
+        """Run `hook` (sync or async) after the commit, and not at all where it is rolled back."""
+        raise NotImplementedError
+
+
+@runtime_checkable
+class Renderer(Protocol):
+    """What renders templates by name for other batteries."""
+
+    def has_template(self, name: str, /) -> bool:
+        """Whether there is a template of that name."""
+        raise NotImplementedError
+
+    def render_alone(self, template: str, /, context: Mapping[str, Any]) -> str:
+        """Render a template with these names and the globals, without what context processors add to pages.
+
+        Any: templates print anything.
+        """
+        raise NotImplementedError
 
 
 class RateVerdict(NamedTuple):

@@ -13,6 +13,7 @@ __all__ = ["BATTERIES", "COMPANIONS", "default_battery"]
 BATTERIES = {
     "templating": ("demijohn.templating", "Templates"),
     "sessions": ("demijohn.sessions", "Sessions"),
+    "mail": ("demijohn.mail", "Mail"),
     "migrations": ("demijohn.migrations", "Migrations"),
 }
 COMPANIONS = {"db": "migrations"}

@@ -16,7 +16,17 @@ __all__ = ["Origin", "Secret", "Settings"]
 
 PREFIX = "DEMIJOHN_"
 # Read without the prefix too: the names that every platform uses for them.
-PLAIN = frozenset({"SECRET_KEY", "SECRET_KEY_FALLBACKS", "ALLOWED_HOSTS", "TRUSTED_ORIGINS", "TRUSTED_PROXIES"})
+PLAIN = frozenset(
+    [
+        "SECRET_KEY",
+        "SECRET_KEY_FALLBACKS",
+        "ALLOWED_HOSTS",
+        "TRUSTED_ORIGINS",
+        "TRUSTED_PROXIES",
+        "MAIL_URL",
+        "MAIL_SENDER",
+    ]
+)
 # Names with the prefix that are no settings.
 RESERVED = ("DEMIJOHN_APP", "DEMIJOHN_TEST_", "DEMIJOHN_EDITOR", "DEMIJOHN_SECRETS", "DEMIJOHN_BENCH")
 
@@ -117,6 +127,10 @@ class Settings(msgspec.Struct, metaclass=_SettingsMeta):
     trusted_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     root_path: str = ""
+    mail_url: Secret | None = None
+    """How mail is sent: `smtp://user:password@host:587`, `console:`, ...; a secret, since a password stands in it."""
+    mail_sender: str = ""
+    """Who mail is from."""
     threads: int = 32
     """How many plain `def` handlers run at once."""
     request_timeout: float = 30.0

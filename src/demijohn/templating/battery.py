@@ -144,6 +144,23 @@ class Templates:
         text = self.environment.render_name(template, self._checked(template, context), base=self._base_now())
         return text if is_text(template.partition("#")[0]) else Markup(text)
 
+    def render_alone(self, template: str, /, context: Mapping[str, Any]) -> str:
+        """Render a template with the globals and these names, without context processors.
+
+        It is how mails and other documents are made, which belong to no page. The result is as in `render`.
+
+        Raises:
+            TemplateError: Something is wrong with the template.
+
+        Any: templates print anything.
+        """
+        text = self.environment.render_name(template, self._checked(template, dict(context)))
+        return text if is_text(template.partition("#")[0]) else Markup(text)
+
+    def has_template(self, name: str, /) -> bool:
+        """Return whether there is a template of that name."""
+        return self.environment.folders.find(name) is not None
+
     def render_text(self, source: str, /, **context: Any) -> str:
         """Render a template that is given as text, escaped, to markup.
 
