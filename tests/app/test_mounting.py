@@ -155,3 +155,43 @@ async def test_a_broken_mount_is_a_500(caplog: pytest.LogCaptureFixture) -> None
     assert (await call(app, "GET", "/silent/x")).status == 500
     assert (await call(app, "GET", "/never/x")).status == 500
     assert textwrap.dedent(caplog.text).count("DJN-420") == 2
+
+
+HEADERS = [
+    ("x-a", "a\x00b"),
+    ("x-a", "a\r\nset-cookie: b=c"),
+    ("x-a", "a\x1bb"),
+    ("x-a", "\x7f"),
+    ("x a", "b"),
+    ("x-a: b\r\nx-c", "d"),
+    ("", "b"),
+]
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "asgi", "asgi stream"])
+@pytest.mark.parametrize(("name", "value"), HEADERS)
+async def test_headers_of_a_mount_stay_within_their_lines(kind: str, name: str, value: str) -> None:
+    """A header of a mounted app that holds a control character, or has no proper name, is a 500 and never sent."""
+    cancelled = asyncio.Event()
+
+    def wsgi(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [(name, value)])
+        return [b"x"]
+
+    async def asgi(scope: Any, receive: Any, send: Any) -> None:
+        pair = (name.encode("latin-1"), value.encode("latin-1"))
+        await send({"type": "http.response.start", "status": 200, "headers": [pair]})
+        await send({"type": "http.response.body", "body": b"x", "more_body": kind == "asgi stream"})
+        if kind == "asgi stream":
+            try:
+                await asyncio.sleep(10)
+            finally:
+                cancelled.set()
+
+    app = App()
+    app.mount("/old", wsgi if kind == "wsgi" else asgi)
+    response = await call(app, "GET", "/old/")
+    assert response.status == 500
+    assert all(line[0] != b"x-a" for line in response._headers or ())
+    if kind == "asgi stream":
+        await asyncio.wait_for(cancelled.wait(), 5)

@@ -120,11 +120,11 @@ async def test_https_is_a_choice() -> None:
 
 
 async def test_trusted_proxies() -> None:
-    """Scheme, host and client are the proxy's word where its address is trusted, by setting or in code."""
-    in_code = Security(allowed_hosts=["site.example"], trusted_proxies=TrustedProxies("10.0.0.1"))
-    for app in (
-        App(settings=Settings(trusted_proxies=("10.0.0.1",), allowed_hosts=("site.example",))),
-        App(settings=SETTINGS, security=in_code),
+    """Scheme and client are the proxy's word where its address is trusted; the host only where the code says so."""
+    in_code = Security(allowed_hosts=["site.example"], trusted_proxies=TrustedProxies("10.0.0.1", host=True))
+    for host, app in (
+        ("inner:8000", App(settings=Settings(trusted_proxies=("10.0.0.1",), allowed_hosts=("inner",)))),
+        ("site.example", App(settings=SETTINGS, security=in_code)),
     ):
 
         @app.get("/")
@@ -138,13 +138,15 @@ async def test_trusted_proxies() -> None:
             "x-forwarded-host": "site.example",
         }
         trusted = await call(app, "GET", "/", headers=forwarded, client=("10.0.0.1", 1))
-        assert trusted.body == b'{"url":"https://site.example/","client":["203.0.113.9",0]}'
-        assert (await call(app, "GET", "/", headers=forwarded, client=("10.0.0.2", 1))).status == 400
+        assert trusted.body == f'{{"url":"https://{host}/","client":["203.0.113.9",0]}}'.encode()
+        stranger = await call(app, "GET", "/", headers={**forwarded, "host": "evil.example"}, client=("10.0.0.2", 1))
+        assert stranger.status == 400
 
 
 async def test_routes_by_host_see_the_forwarded_host() -> None:
     """A route for a host is found by the host that the proxy names."""
-    app = App(settings=Settings(allowed_hosts=(".site.example",), trusted_proxies=("10.0.0.1",)))
+    proxies = TrustedProxies("10.0.0.1", host=True)
+    app = App(settings=Settings(), security=Security(allowed_hosts=[".site.example"], trusted_proxies=proxies))
 
     @app.get("/", host="api.site.example")
     async def api() -> str:

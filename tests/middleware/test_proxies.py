@@ -11,8 +11,8 @@ from demijohn.middleware.proxies import parse_forwarded
 from tests.middleware.conftest import HeadersGiven, build
 
 PROXY = ("10.0.0.1", 999)
-X = TrustedProxies(["10.0.0.0/8", "2001:db8:ffff::/48"])
-F = TrustedProxies(["10.0.0.0/8"], headers="forwarded")
+X = TrustedProxies(["10.0.0.0/8", "2001:db8:ffff::/48"], host=True)
+F = TrustedProxies(["10.0.0.0/8"], headers="forwarded", host=True)
 
 
 def seen(
@@ -203,9 +203,12 @@ def test_sockets_keep_their_scheme() -> None:
 
 
 def test_host_and_prefix_are_choices() -> None:
-    """The host can be left alone; the prefix is believed only where asked for, and only as a path."""
+    """Host and prefix are believed only where asked for, the prefix only as a path."""
     headers = {"X-Forwarded-Host": "site.example", "X-Forwarded-Prefix": "/app/"}
-    assert seen(headers, by=TrustedProxies(["10.0.0.0/8"], host=False)).host == "example.org"
+    assert seen(headers, by=TrustedProxies(["10.0.0.0/8"])).host == "example.org"
+    assert seen({"X-Forwarded-Port": "8443"}, by=TrustedProxies(["10.0.0.0/8"])).host == "example.org"
+    forwarded = TrustedProxies(["10.0.0.0/8"], headers="forwarded")
+    assert seen({"Forwarded": "for=203.0.113.9;host=site.example"}, by=forwarded).host == "example.org"
     assert seen(headers).root_path == ""
     prefixed = TrustedProxies(["10.0.0.0/8"], prefix=True)
     assert seen(headers, by=prefixed).root_path == "/app"

@@ -1,114 +1,76 @@
-"""Whose word about the client is believed (`Proxies`)."""
+"""Behind a proxy: what it says about the client, over TCP and Unix sockets, for pages and WebSockets."""
+
+import socket
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from websockets.sync.client import connect, unix_connect
 
-from demijohn.errors import ConfigurationError
-from demijohn.serving import Proxies
-from demijohn.serving.proxies import ProxyReader
-from tests.serving.running import get, running
+from demijohn import App, Request, Settings, WebSocket
+from demijohn.serving import ServerConfig
+from tests.serving.running import Client, Running, get, running
 
-ALL = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host")
+SAID = "X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil.example\r\n"
 
 
-def read(*headers: tuple[str, str], trusted: tuple[str, ...] = ("10.0.0.0/8",), names: tuple[str, ...] = ALL):  # type: ignore[no-untyped-def]
-    raw = [(name.encode(), value.encode()) for name, value in headers]
-    return ProxyReader(Proxies(trusted=trusted, headers=names)).read(raw)
+def _app(*trusted: str) -> App:
+    app = App(settings=Settings(trusted_proxies=trusted, allowed_hosts=("example.org", "localhost")), debug=True)
+
+    @app.get("/about")
+    async def about(request: Request) -> str:
+        return f"{request.client[0] if request.client else None} {request.url}"
+
+    @app.websocket("/ws")
+    async def seen(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text(f"{websocket.client[0] if websocket.client else None} {websocket.url}")
+
+    return app
 
 
 @pytest.mark.parametrize(
-    ("value", "client"),
+    ("trusted", "expected"),
     [
-        ("203.0.113.7", "203.0.113.7"),
-        ("1.2.3.4, 203.0.113.7", "203.0.113.7"),
-        ("1.2.3.4, 203.0.113.7, 10.0.0.1", "203.0.113.7"),
-        ("10.0.0.2, 10.0.0.1", "10.0.0.2"),
-        ("203.0.113.7:5000", "203.0.113.7"),
-        ("[2001:db8::1]:5000", "2001:db8::1"),
-        ("2001:db8::1", "2001:db8::1"),
-        ("nonsense, 203.0.113.7", "203.0.113.7"),
-        ("203.0.113.7, nonsense", None),
-        ("203.0.113.7, nonsense, 10.0.0.1", "10.0.0.1"),
-        ("", None),
-        ("<script>", None),
+        (("127.0.0.1",), b"203.0.113.7 https://example.org/about"),
+        (("192.0.2.1", "unix"), b"127.0.0.1 http://example.org/about"),
+        ((), b"127.0.0.1 http://example.org/about"),
     ],
 )
-def test_the_client_is_the_nearest_address_that_is_no_proxy(value: str, client: str | None) -> None:
-    """From the right: trusted proxies are passed over; what stands left of a stranger or of nonsense is not read."""
-    assert read(("x-forwarded-for", value))[0] == client
+def test_only_trusted_peers_are_believed(trusted: tuple[str, ...], expected: bytes) -> None:
+    """The same request has another client and scheme, depending on who passes it on; the host stays that of `Host`."""
+    with running(_app(*trusted)) as server, server.connect() as client:
+        for _ in range(2):
+            client.send(get("/about", extra=SAID))
+            assert client.response()[2] == expected
 
 
-def test_several_lines_are_one_list() -> None:
-    """A header that comes twice is read as one list, so that a client's own line cannot win."""
-    assert read(("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "203.0.113.7"))[0] == "203.0.113.7"
+def test_a_proxy_on_a_unix_socket(tmp_path: Path) -> None:
+    """Whoever connects over a Unix socket is believed where `unix` is trusted, WebSockets included."""
+    path = tmp_path / "app.sock"
+    server = Running(_app("unix"), ServerConfig(bind=f"unix:{path}")).start()
+    try:
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(5)
+        sock.connect(str(path))
+        with Client(sock) as client:
+            client.send(get("/about"))
+            assert client.response()[2] == b"None http://example.org/about"
+            client.send(get("/about", extra=SAID))
+            assert client.response()[2] == b"203.0.113.7 https://example.org/about"
+        headers = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https", "Origin": "https://localhost"}
+        with unix_connect(str(path), "ws://localhost/ws", additional_headers=headers) as ours:
+            assert ours.recv() == "203.0.113.7 wss://localhost/ws"
+    finally:
+        server.stop()
 
 
-def test_scheme_and_host_are_checked() -> None:
-    """Only known schemes and well-formed hosts are taken."""
-    assert read(("x-forwarded-proto", "https"), ("x-forwarded-host", "shop.example:8443"))[1:] == (
-        "https",
-        b"shop.example:8443",
-    )
-    assert read(("x-forwarded-proto", "javascript"), ("x-forwarded-host", "a/b"))[1:] == (None, None)
-    assert read(("x-forwarded-host", "evil.example, shop.example"))[2] == b"shop.example"
-
-
-def test_headers_that_were_not_named_are_not_read() -> None:
-    """The host is not taken from a proxy unless that is asked for: many pass on what the client sent."""
-    found = read(("x-forwarded-host", "evil.example"), ("forwarded", "for=1.1.1.1"), names=("x-forwarded-for",))
-    assert found == (None, None, None)
-
-
-@pytest.mark.parametrize(
-    ("value", "found"),
-    [
-        ("for=203.0.113.7;proto=https;host=shop.example", ("203.0.113.7", "https", b"shop.example")),
-        ('For="[2001:db8:cafe::17]:4711"', ("2001:db8:cafe::17", None, None)),
-        ("for=1.1.1.1, for=203.0.113.7;proto=http, for=10.0.0.1;proto=https", ("203.0.113.7", "https", None)),
-        ("for=_hidden, for=unknown", (None, None, None)),
-        ('for="203.0.113.7, for=1.1.1.1"', (None, None, None)),
-        ('for="a\\"b"', (None, None, None)),
-        ("garbage", (None, None, None)),
-    ],
-)
-def test_forwarded(value: str, found: tuple[object, ...]) -> None:
-    """RFC 7239, its quoting included."""
-    assert read(("forwarded", value), names=("forwarded",)) == found
-
-
-@given(st.lists(st.sampled_from(["x-forwarded-for", "forwarded", "x-forwarded-proto", "x-forwarded-host"])), st.text())
-def test_any_text_is_survived(names: list[str], text: str) -> None:
-    """Whatever stands in the headers, the answer is an address, a scheme and a host, or nothing."""
-    raw = [(name.encode(), text.encode("latin-1", "replace")) for name in names]
-    client, scheme, host = ProxyReader(Proxies(trusted=("*",), headers=(*ALL, "forwarded"))).read(raw)
-    assert client is None or "/" not in client
-    assert scheme in (None, "http", "https")
-    assert host is None or b" " not in host
-
-
-@pytest.mark.parametrize(
-    "options", [{"trusted": ("10.0.0.0/99",)}, {"trusted": ("proxy",)}, {"headers": ("x-real-ip",)}]
-)
-def test_what_cannot_be_read_is_refused(options: dict[str, tuple[str, ...]]) -> None:
-    """Names and mistyped networks are an error at the start, not silently nobody."""
-    with pytest.raises(ConfigurationError) as caught:
-        ProxyReader(Proxies(**{"trusted": ("10.0.0.1",), **options}))
-    assert caught.value.code == "DJN-504"
-
-
-def test_only_trusted_peers_are_believed() -> None:
-    """The same request has another client, scheme and host, depending on who passes it on."""
-    extra = "X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: shop.example\r\n"
-    for trusted, expected in (
-        (("127.0.0.1",), [b"shop.example", b"https", b"", b"203.0.113.7"]),
-        (("192.0.2.1",), [b"example.org", b"http", b"", b"127.0.0.1"]),
-        ((), [b"example.org", b"http", b"", b"127.0.0.1"]),
-    ):
-        with running(proxies=Proxies(trusted=trusted, headers=ALL)) as server, server.connect() as client:
-            for _ in range(2):
-                client.send(get("/about", extra=extra))
-                assert client.response()[2].split(b"\n")[3:7] == expected
+def test_websockets_behind_a_proxy() -> None:
+    """A socket has the client and the scheme that the trusted proxy tells."""
+    headers = {"X-Forwarded-For": "1.2.3.4, 203.0.113.7", "X-Forwarded-Proto": "https"}
+    with running(_app("127.0.0.1")) as server:
+        headers["Origin"] = f"https://localhost:{server.port}"
+        with connect(f"ws://localhost:{server.port}/ws", additional_headers=headers) as ours:
+            assert ours.recv() == f"203.0.113.7 wss://localhost:{server.port}/ws"
 
 
 def test_the_root_path_is_taken_off_where_the_proxy_leaves_it_on() -> None:

@@ -217,6 +217,7 @@ class _Compiler:
             '    kind = request.headers.line(b"content-type")',
             f"    decode = {known}.get(kind)",
             f"    if decode is None: decode = {read}.choose(kind)",
+            f"    if decode is not {json}: decode = await {read}.ahead(request, decode)",
             "body = request._body",
             "if body is None or len(body) > request.limits.body: body = await request.body()",
         ]
@@ -225,6 +226,7 @@ class _Compiler:
             "if body:",
             "    try:",
             f"        {variable} = decode(body)",
+            *([f"        {read}.bound({variable}, body, decode, request.limits.json_depth)"] if reader.is_open else []),
             "    except ValidationFailed as failed:",
             f"        {variable} = None",
             "        errors = join(errors, failed)",

@@ -1,6 +1,7 @@
 """Foreign apps under a prefix: ASGI as it is, WSGI in a worker thread."""
 
 import inspect
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, MutableMapping
 from typing import IO, Any
@@ -17,6 +18,8 @@ __all__ = ["is_asgi", "mounted_call", "mounted_scope"]
 
 _QUEUED = 4
 _IN_MEMORY = 256 * 1024
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class BrokenMount(DemijohnError):
@@ -102,6 +105,12 @@ class _Bridge:
                 fix="Look at its handler for this path.",
             )
         headers = [(name.lower(), value) for name, value in self._start.get("headers", ())]
+        try:
+            _checked(headers, scope["root_path"])
+        except BrokenMount:
+            self._gone.set()
+            task.cancel()
+            raise
         if self._whole is not None:
             await task
             return _response(self._start["status"], headers, self._whole)
@@ -168,6 +177,17 @@ class _Bridge:
             self._gone.set()
             if not task.done():
                 task.cancel()
+
+
+def _checked(headers: list[tuple[bytes, bytes]], place: str) -> None:
+    """Refuse headers of a foreign app that would not stay within their lines."""
+    for name, value in headers:
+        if _CONTROL.search(value) is not None or _NAME.fullmatch(name) is None:
+            raise BrokenMount(
+                f"The app mounted at {place!r} sent the header {name[:80]!r} with the value {value[:80]!r}.",
+                why="A name is a token, and a value has no control characters: they would become lines of their own.",
+                fix="Quote or drop what comes from a client before it becomes a header.",
+            )
 
 
 def _response(status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> Response:
@@ -268,6 +288,7 @@ def _call_wsgi(app: WSGIApp, environ: dict[str, Any]) -> Response:
             )
         status = int(started[0].split(None, 1)[0])
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in started[1]]
+        _checked(headers, environ["SCRIPT_NAME"])
         if first is None or isinstance(result, list | tuple) or _is_short(headers):
             pieces = [*written, *([first] if first is not None else []), *iterator]
             _close(result)

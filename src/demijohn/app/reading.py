@@ -1,28 +1,34 @@
 """What compiled binding code calls where straight code ends: slow paths, bodies, messages."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, TypeAlias, get_args, get_origin
 
 import msgspec
 
+from demijohn._lib.concurrency import run_in_thread
 from demijohn._lib.sentinels import MISSING
 from demijohn._lib.translation import gettext_lazy as _
 from demijohn._lib.translation import ngettext_lazy
 from demijohn.app.formats import Format, Formats
 from demijohn.app.signatures import optional, stripped
-from demijohn.errors import FieldError, UnsupportedMediaType, ValidationFailed
+from demijohn.errors import FieldError, MalformedBody, UnsupportedMediaType, ValidationFailed
 from demijohn.http import FormData, Headers, Request, UploadFile
+from demijohn.http.request import is_deeper, read_json
 from demijohn.schema import (
     converter,
     field_error,
     fields_of,
     shape_of,
 )
-from demijohn.schema.shapes import ScalarShape
+from demijohn.schema.shapes import AnyShape, CustomShape, ObjectShape, ScalarShape, Shape
 
 __all__ = ["BodyReader", "TextReader", "WholeReader", "default_of", "join", "missing", "read_file", "read_files"]
 
 Errors: TypeAlias = list[FieldError] | None
+
+_LARGE = 32 * 1024
+"""A body of XML, CSV or YAML from this size on is read in a thread: it takes milliseconds."""
 
 
 def missing(errors: Errors, *place: str) -> list[FieldError]:
@@ -139,10 +145,11 @@ def _too_large(file: UploadFile, name: str, max_size: int | None, errors: Errors
 class BodyReader:
     """Chooses by the content type how a body is read into a type.
 
-    `known` maps the bytes of a `Content-Type` line to the decoder; `choose` fills it in.
+    `known` maps the bytes of a `Content-Type` line to the decoder; `choose` fills it in. Where a part of the type is
+    left open (`Any`, a plain `dict`), `is_open` is true, and `bound` holds what was read to the limit of nesting.
     """
 
-    __slots__ = ("allowed", "default", "formats", "is_text", "known", "place", "tp")
+    __slots__ = ("_has_objects", "allowed", "default", "formats", "is_open", "is_text", "known", "place", "tp")
 
     def __init__(
         self,
@@ -159,6 +166,9 @@ class BodyReader:
         self.default = default
         self.allowed = allowed
         self.is_text = False
+        shapes = list(_all_shapes(shape_of(tp), set()))
+        self.is_open = any(isinstance(shape, AnyShape) for shape in shapes)
+        self._has_objects = any(isinstance(shape, ObjectShape | CustomShape) for shape in shapes)
         read = self._decoder(self.formats.get("json"))
         self.known: dict[bytes | None, Callable[[bytes], Any]] = {None: read, b"application/json": read}
 
@@ -180,12 +190,50 @@ class BodyReader:
             self.known[kind] = read
         return read
 
+    async def ahead(self, request: Request, decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+        """Read a large body of a slow format in a thread, and return what gives its value or raises its errors."""
+        body = await request.body()
+        if len(body) < _LARGE or request.app is None:
+            return decode
+        try:
+            value = await run_in_thread(partial(decode, body), request.app.pool, label="reading a body")
+        except ValidationFailed as failed:
+            return partial(_raise, failed)
+        return lambda _body: value
+
+    def bound(self, value: Any, body: bytes, decode: Callable[[bytes], Any], limit: int) -> None:
+        """Refuse what is nested deeper than `limit` where the type leaves that open.
+
+        Raises:
+            MalformedBody: It is.
+        """
+        if decode is self.known[None]:
+            # With few brackets it cannot be deep.
+            if body.count(b"[") + body.count(b"{") <= limit:
+                return
+            if self._has_objects:
+                read_json(body, what="The body", depth=limit)
+                return
+        if value.__class__ in (dict, list) and len(body) > limit and is_deeper(value, limit):
+            raise MalformedBody("The body is nested too deep.")
+
+    async def read(self, request: Request, errors: Errors) -> tuple[Any, Errors]:
+        """Read a body, whatever its format."""
+        kind = request.headers.line(b"content-type")
+        decode = self.known.get(kind) or self.choose(kind or b"")
+        if decode is not self.known[None]:
+            decode = await self.ahead(request, decode)
+        body = await request.body()
+        value, errors = self(body, decode, errors)
+        if self.is_open and value is not None:
+            self.bound(value, body, decode, request.limits.json_depth)
+        return value, errors
+
     async def read_any(self, request: Request, errors: Errors) -> tuple[Any, Errors]:
         """Read a form or a body, whichever came."""
         kind = request.headers.line(b"content-type")
         if kind is None or not kind.lower().startswith((b"multipart/form-data", b"application/x-www-form-urlencoded")):
-            body = await request.body()
-            return self(body, self.known.get(kind) or self.choose(kind or b""), errors)
+            return await self.read(request, errors)
         form: Any = await request.form()
         if self.allowed is not None:
             form = {name: form.getlist(name) for name in form if name in self.allowed}
@@ -225,6 +273,18 @@ class BodyReader:
             return body.decode()
         except UnicodeDecodeError:
             raise UnsupportedMediaType("The text has to be UTF-8.") from None
+
+
+def _raise(error: Exception, _body: bytes) -> Any:
+    raise error
+
+
+def _all_shapes(shape: Shape, seen: set[int]) -> Iterator[Shape]:
+    if id(shape) not in seen:
+        seen.add(id(shape))
+        yield shape
+        for part in shape.parts():
+            yield from _all_shapes(part, seen)
 
 
 class _Limited:

@@ -14,7 +14,7 @@ from demijohn.app import App
 from demijohn.app.debug_door import load_debugger
 from demijohn.cli.target import find_target, load_ahead, load_app
 from demijohn.errors import DemijohnError
-from demijohn.serving import TLS, Proxies, Recycling, ServerConfig, Timeouts, run_development, serve
+from demijohn.serving import TLS, Recycling, ServerConfig, Timeouts, run_development, serve
 
 __all__ = ["run", "serve_command"]
 
@@ -96,7 +96,6 @@ def _allow_console(config: ServerConfig, networks: tuple[str, ...], *, debug: bo
 @click.option("--port", "-p", default=8000, show_default=True, envvar="PORT", help="The port; 0 takes a free one.")
 @click.option("--bind", "-b", multiple=True, metavar="ADDRESS", help="host:port, unix:PATH, fd:N or systemd.")
 @click.option("--workers", "-w", default=1, show_default=True, envvar="WEB_CONCURRENCY", help="Processes.")
-@click.option("--trust-proxy", multiple=True, metavar="NETWORK", help="Believe forwarded headers from there.")
 @click.option("--root-path", default="", help="The prefix under which a proxy shows the app.")
 @click.option("--request-timeout", type=float, default=30.0, show_default=True, help="Seconds for a handler; 0: none.")
 @click.option("--graceful-timeout", type=float, default=30.0, show_default=True, help="Seconds to finish at the end.")
@@ -130,7 +129,6 @@ def serve_command(
         workers=workers,
         root_path=given["root_path"],
         access_log=given["access_log"],
-        proxies=Proxies(trusted=given["trust_proxy"]),
         recycling=Recycling(
             max_requests=given["max_requests"],
             max_rss=given["max_memory"] * 1024 * 1024 if given["max_memory"] else None,

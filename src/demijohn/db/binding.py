@@ -193,11 +193,7 @@ def _body_binder(
 
 
 async def _read(reader: BodyReader, request: Request, *, form: bool) -> tuple[Any, list[FieldError] | None]:
-    if form:
-        return await reader.read_any(request, None)
-    kind = request.headers.line(b"content-type")
-    body = await request.body()
-    return reader(body, reader.known.get(kind) or reader.choose(kind or b""), None)
+    return await (reader.read_any if form else reader.read)(request, None)
 
 
 def _allowed(model: type[Model], body: Body, parameter: HandlerParameter) -> list[str]:

@@ -37,7 +37,8 @@ class TrustedProxies:
             peer on a Unix socket. Never a network in which clients are.
         headers: Which family the outermost proxy sets or overwrites: `X-Forwarded-For`, `-Proto`, `-Host`, `-Port`, or
             `Forwarded` (RFC 7239). The other one is not read: it would pass through the proxy unchanged.
-        host: Believe the forwarded host and port too.
+        host: Believe the forwarded host and port too. Only where the proxy sets or overwrites them: many pass on what
+            the client sent, and links in mails are made of the host.
         prefix: Believe `X-Forwarded-Prefix`, the path under which the proxy has the app.
 
     Raises:
@@ -54,7 +55,7 @@ class TrustedProxies:
         networks: Iterable[str] = ("loopback",),
         *,
         headers: Literal["x-forwarded", "forwarded"] = "x-forwarded",
-        host: bool = True,
+        host: bool = False,
         prefix: bool = False,
     ) -> None:
         self._networks: list[Network] = []

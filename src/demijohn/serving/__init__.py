@@ -1,6 +1,6 @@
 """The server: our HTTP/1.1 protocol, an embeddable server, a supervisor for workers, and reload for development."""
 
-from demijohn.serving.config import TLS, Capacity, Proxies, Recycling, ServerConfig, Timeouts
+from demijohn.serving.config import TLS, Capacity, Recycling, ServerConfig, Timeouts
 from demijohn.serving.launching import run_development, serve
 from demijohn.serving.protocol import HTTPProtocol
 from demijohn.serving.server import Server
@@ -11,7 +11,6 @@ __all__ = [
     "CannotListen",
     "Capacity",
     "HTTPProtocol",
-    "Proxies",
     "Recycling",
     "Server",
     "ServerConfig",

@@ -6,7 +6,7 @@ import msgspec
 
 from demijohn.errors import ConfigurationError
 
-__all__ = ["TLS", "Capacity", "Proxies", "Recycling", "ServerConfig", "Timeouts"]
+__all__ = ["TLS", "Capacity", "Recycling", "ServerConfig", "Timeouts"]
 
 KiB = 1024
 MiB = 1024 * KiB
@@ -86,21 +86,6 @@ class TLS(msgspec.Struct, frozen=True, kw_only=True):
         return f"TLS(certificate={self.certificate!r}, key={self.key!r})"
 
 
-class Proxies(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose word about the client is believed.
-
-    Example:
-        >>> Proxies(trusted=("10.0.0.0/8", "unix"))
-        Proxies(trusted=('10.0.0.0/8', 'unix'), headers=('x-forwarded-for', 'x-forwarded-proto'))
-    """
-
-    trusted: tuple[str, ...] = ()
-    """Addresses and networks of the proxies; `unix` stands for whoever connects over a Unix socket."""
-    headers: tuple[str, ...] = ("x-forwarded-for", "x-forwarded-proto")
-    """Which of their headers are read: also `x-forwarded-host` and `forwarded` (RFC 7239), where the proxy sets and not
-    merely passes them on."""
-
-
 class Recycling(msgspec.Struct, frozen=True, kw_only=True):
     """When a worker is replaced by a fresh one, without losing a request."""
 
@@ -130,7 +115,6 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     capacity: Capacity = Capacity()
     timeouts: Timeouts = Timeouts()
     recycling: Recycling = Recycling()
-    proxies: Proxies = Proxies()
     tls: TLS | None = None
     root_path: str = ""
     """The prefix under which a proxy shows the app; it is taken off where the proxy leaves it on."""

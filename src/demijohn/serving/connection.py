@@ -71,8 +71,7 @@ class Connection(Answering):
             self._server = (str(name[0]), int(name[1]))
         elif isinstance(name, str):
             self._server = (name, None)
-        is_trusted = hub.proxies is not None and hub.proxies.trusts(self._client[0] if self._client else None)
-        self._unusual = is_trusted or self._scheme == "https" or bool(hub.config.root_path)
+        self._unusual = self._scheme == "https" or bool(hub.config.root_path)
         hub.accepted += 1
         has_room = hub.make_room()
         hub.connections.add(self)
@@ -346,19 +345,8 @@ class Connection(Answering):
         self._start(request)
 
     def _add_unusual(self, request: Request) -> None:
-        hub = self.hub
         request.scheme = self._scheme
-        request.root_path = hub.config.root_path
-        proxies = hub.proxies
-        if proxies is not None and proxies.trusts(self._client[0] if self._client else None):
-            address, scheme, host = proxies.read(request.raw_headers)
-            if address is not None:
-                request.client = (address, 0)
-            if scheme is not None:
-                request.scheme = scheme
-            if host is not None:
-                request.raw_headers = [pair for pair in request.raw_headers if pair[0] != b"host"]
-                request.raw_headers.append((b"host", host))
+        request.root_path = self.hub.config.root_path
 
     def _start(self, request: Request) -> None:
         hub = self.hub

@@ -12,7 +12,6 @@ from demijohn.http import Request
 from demijohn.serving.config import ServerConfig
 from demijohn.serving.head import HeadReader
 from demijohn.serving.overload import Overload
-from demijohn.serving.proxies import ProxyReader
 from demijohn.serving.writer import Writer
 
 __all__ = ["Hub", "ServedApp", "logger"]
@@ -76,7 +75,6 @@ class Hub:
             root_path=config.root_path,
         )
         self.writer = Writer(getattr(app, "default_headers", []))
-        self.proxies = ProxyReader(config.proxies) if config.proxies.trusted else None
         self.connections: set[Any] = set()
         """Connections that speak HTTP/1.1 (Any: uvicorn counts its own among them where it is the server)."""
         self.tasks: set[asyncio.Task[Any]] = set()

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["install_http2", "install_upgrade", "load_websockets"]
 
 
+_PORTION = 8 * 1024
+"""Bytes that are read before looking at the time."""
+_MOMENT = 0.005
+"""Seconds that one read of one client may take from the others."""
+_FRAGMENTS = 16 * 1024
 _BAD_HANDSHAKE = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -98,17 +103,80 @@ def install_http2(hub: "Hub") -> None:
 
 @cache
 def _websocket_class() -> Any:
-    """Return our form of uvicorn's class: it says 1001 (going away) when the server goes."""
+    """Return our form of uvicorn's class.
+
+    It says 1001 (going away) when the server goes, and reads what one client sends at once in portions: a quarter of a
+    megabyte of tiny frames takes half a second to read.
+    """
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
     class WebSocketProtocol(WebSocketsSansIOProtocol):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.held = b""
+            self.is_due = False
+
         def data_received(self, data: bytes) -> None:
-            super().data_received(data)
+            if self.held:
+                self.held += data
+                self.transport.pause_reading()
+                return
+            self.take(data)
             if not self.handshake_initiated and not self.transport.is_closing():
                 # The head came whole, and was not understood: it has a body, or a line too long for this parser.
                 self.handshake_complete = self.close_sent = True
                 self.transport.write(_BAD_HANDSHAKE)
                 self.transport.close()
+
+        def take(self, data: bytes) -> None:
+            """Read for a moment; what is left has to wait for the others, and for the app to take its messages."""
+            if len(data) <= _PORTION:
+                super().data_received(data)
+                return
+            until = self.loop.time() + _MOMENT
+            place = 0
+            while place < len(data) and not self.transport.is_closing():
+                if place and self.loop.time() > until:
+                    self.held = data[place:]
+                    self.transport.pause_reading()
+                    self.go_on()
+                    return
+                super().data_received(data[place : place + _PORTION])
+                place += _PORTION
+
+        def go_on(self) -> None:
+            if self.held and self.queue.empty() and not self.is_due:
+                self.is_due = True
+                self.loop.call_soon(self.take_held)
+
+        def take_held(self) -> None:
+            self.is_due = False
+            data, self.held = self.held, b""
+            if self.transport.is_closing():
+                return
+            self.take(data)
+            if not self.held and not self.read_paused:
+                self.transport.resume_reading()
+
+        def handle_cont(self, event: Any) -> None:
+            super().handle_cont(event)
+            if len(self.frames) > _FRAGMENTS and not self.close_sent:
+                # The size of a message is bounded by its bytes, and fragments may have none.
+                self.conn.fail(1009, "There are too many fragments.")
+                self.handle_parser_exception()
+
+        async def receive(self) -> Any:
+            message = await super().receive()
+            if self.held and not self.transport.is_closing():
+                self.transport.pause_reading()
+                self.go_on()
+            return message
+
+        async def send(self, message: Any) -> None:
+            await super().send(message)
+            if self.initial_response is not None and self.close_sent:
+                # Refused with a response, which uvicorn would take for no answer at all.
+                self.handshake_complete = True
 
         def shutdown(self) -> None:
             self.stop_keepalive()
@@ -128,7 +196,7 @@ def _websocket_class() -> Any:
 
 
 def _head_of(request: Request) -> bytes:
-    """Write the head of a request again: proxies, root path and absolute targets are settled in it."""
+    """Write the head of a request again: root path and absolute targets are settled in it."""
     query = b"?" + request.query_string if request.query_string else b""
     lines = [b"%b: %b\r\n" % pair for pair in request.raw_headers]
     return b"GET %b%b HTTP/1.1\r\n%b\r\n" % (request.raw_path, query, b"".join(lines))

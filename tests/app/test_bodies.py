@@ -1,0 +1,156 @@
+"""Bodies that are bad in their weight: nested deeper than the limit, or slow to read."""
+
+import threading
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+import pytest
+
+from demijohn import App, Body
+from demijohn.app import Format
+from demijohn.errors import MalformedBody
+from demijohn.http import Limits
+from demijohn.middleware import Security
+from tests.app.calling import call
+
+LIMIT = 20
+
+
+class Event(msgspec.Struct):
+    name: str
+    data: Any = None
+
+
+@dataclass
+class Tagged:
+    tags: dict[str, object]
+
+
+class Tree(msgspec.Struct):
+    children: "list[Tree]" = []
+
+
+def _app() -> App:
+    app = App(security=Security(limits=Limits(json_depth=LIMIT)))
+
+    @app.post("/dict")
+    async def plain(body: dict[str, Any]) -> str:
+        return "ok"
+
+    @app.post("/any")
+    async def anything(body: Annotated[Any, Body()]) -> str:
+        return "ok"
+
+    @app.post("/sync")
+    def sync(body: Annotated[list[Any], Body()]) -> str:
+        return "ok"
+
+    @app.post("/event")
+    async def event(body: Event) -> str:
+        return "ok"
+
+    @app.post("/tagged")
+    async def tagged(body: list[Tagged]) -> str:
+        return "ok"
+
+    @app.post("/either")
+    async def either(body: Annotated[Event, Body(form=True)]) -> str:
+        return "ok"
+
+    @app.post("/tree")
+    async def tree(body: Tree) -> str:
+        return "ok"
+
+    return app
+
+
+def _lists(depth: int) -> bytes:
+    return b"[" * depth + b"]" * depth
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "outer"),
+    [
+        ("/dict", b'{"a":', b"}", 1),
+        ("/any", b"", b"", 0),
+        ("/sync", b"[", b"]", 1),
+        ("/event", b'{"name":"x","data":', b"}", 1),
+        ("/tagged", b'[{"tags":{"a":', b"}}]", 3),
+        ("/either", b'{"name":"x","data":', b"}", 1),
+    ],
+)
+async def test_depth_of_what_has_no_type(path: str, before: bytes, after: bytes, outer: int) -> None:
+    """A body whose type leaves a part open may be nested up to the limit, and no deeper."""
+    app = _app()
+    for more, status in ((0, 200), (1, 400), (10_000, 400)):
+        body = before + _lists(LIMIT - outer + more) + after
+        response = await call(app, "POST", path, body=body, headers={"content-type": "application/json"})
+        assert response.status == status, more
+    wide = before + b"[" + b",".join([b"[]"] * 1000) + b"]" + after
+    assert (await call(app, "POST", path, body=wide, headers={"content-type": "application/json"})).status == 200
+
+
+async def test_depth_of_messagepack() -> None:
+    """The limit holds for MessagePack as well."""
+    value: Any = []
+    for _ in range(LIMIT - 1):
+        value = [value]
+    headers = {"content-type": "application/msgpack"}
+    assert (await call(_app(), "POST", "/any", body=msgspec.msgpack.encode(value), headers=headers)).status == 200
+    deeper = msgspec.msgpack.encode([value])
+    assert (await call(_app(), "POST", "/any", body=deeper, headers=headers)).status == 400
+
+
+async def test_a_type_that_nests_itself_says_how_deep() -> None:
+    """A recursive type is no open one: it is read as deep as the parser goes, and refused with 400 beyond."""
+    headers = {"content-type": "application/json"}
+    for depth, status in ((100, 200), (100_000, 400)):
+        body = b'{"children":[' * depth + b"]}" * depth
+        assert (await call(_app(), "POST", "/tree", body=body, headers=headers)).status == status
+
+
+@pytest.mark.parametrize("kind", ["async", "sync", "form"])
+async def test_large_bodies_of_slow_formats_are_read_in_a_thread(kind: str) -> None:
+    """What takes a parser in Python long does not hold the event loop; its errors are answered as ever."""
+    app = App()
+    threads: list[int] = []
+
+    def decode(data: bytes) -> Any:
+        threads.append(threading.get_ident())
+        if data.startswith(b"!"):
+            raise MalformedBody("bad")
+        return {"name": data[:1].decode() if data[:1] != b"?" else ["?"]}
+
+    app.formats.add(Format("slow", ["application/slow"], decode=decode))
+
+    if kind == "async":
+
+        @app.post("/")
+        async def post(body: Event) -> str:
+            return body.name
+
+    elif kind == "sync":
+
+        @app.post("/")
+        def post(body: Event) -> str:
+            return body.name
+
+    else:
+
+        @app.post("/")
+        async def post(body: Annotated[Event, Body(form=True)]) -> str:
+            return body.name
+
+    headers = {"content-type": "application/slow"}
+    large = 40_000
+    assert (await call(app, "POST", "/", body=b"a" * large, headers=headers)).body == b"a"
+    assert threads.pop() != threading.get_ident()
+    assert (await call(app, "POST", "/", body=b"!" * large, headers=headers)).status == 400
+    refused = await call(app, "POST", "/", body=b"?" * large, headers=headers)
+    assert refused.status == 422
+    assert b'"name"' in refused.body
+    threads.clear()
+    assert (await call(app, "POST", "/", body=b"abc", headers=headers)).body == b"a"
+    if kind != "sync":
+        assert threads == [threading.get_ident()]

@@ -1,0 +1,149 @@
+"""WebSocket frames that are many and tiny: the others are served meanwhile, and nothing grows without end."""
+
+import asyncio
+import struct
+import threading
+import time
+from typing import Self
+
+import pytest
+from websockets.sync.client import connect
+
+from demijohn import App, Settings, WebSocket
+from tests.serving.running import Running, get, running
+
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+def frame(opcode: int, data: bytes = b"", *, fin: bool = True) -> bytes:
+    """Return a frame of a client, its mask all zeroes."""
+    return bytes([opcode | (0x80 if fin else 0), 0x80 | len(data)]) + b"\0\0\0\0" + data
+
+
+@pytest.fixture
+def seen() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def server(seen: list[int]):  # type: ignore[no-untyped-def]
+    app = App(settings=Settings(), debug=True)
+
+    @app.get("/", inline=True)
+    def home() -> str:
+        return "x"
+
+    @app.websocket("/ws")
+    async def count(websocket: WebSocket) -> None:
+        await websocket.accept()
+        async for message in websocket:
+            seen.append(len(message))
+            if message == "end":
+                await websocket.send_text("done")
+            await asyncio.sleep(0)
+
+    with running(app) as server:
+        yield server
+
+
+class Watch:
+    """Notes the longest time that the loop of a server did not turn."""
+
+    def __init__(self, server: Running) -> None:
+        self.longest = 0.0
+        self.loop = server.loop
+        assert self.loop is not None
+        self.ended = threading.Event()
+
+    async def _watch(self) -> None:
+        last = time.perf_counter()
+        while not self.ended.is_set():
+            await asyncio.sleep(0)
+            now = time.perf_counter()
+            self.longest = max(self.longest, now - last)
+            last = now
+
+    def __enter__(self) -> Self:
+        assert self.loop is not None
+        self.future = asyncio.run_coroutine_threadsafe(self._watch(), self.loop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        self.future.result(5)
+
+
+@pytest.mark.parametrize("kind", ["messages", "pings", "fragments"])
+def test_a_flood_of_tiny_frames_does_not_hold_the_loop(server: Running, seen: list[int], kind: str) -> None:
+    """A quarter of a megabyte of tiny frames is read in portions; each frame is taken, in order."""
+    many = 30_000 if kind != "fragments" else 10_000
+    tiny = {"messages": frame(1, b"x"), "pings": frame(9), "fragments": frame(0, b"x", fin=False)}[kind]
+    data = tiny * many
+    if kind == "fragments":
+        data = frame(1, b"x", fin=False) + data + frame(0, b"x")
+    with server.connect(60) as client:
+        client.send(HANDSHAKE)
+        assert client.until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+
+        def flood() -> None:
+            client.send(data + frame(1, b"end"))
+
+        def read() -> None:
+            client.until(b"done")
+
+        threads = [threading.Thread(target=flood), threading.Thread(target=read)]
+        answered = 0
+        with Watch(server) as watch:
+            for thread in threads:
+                thread.start()
+            while threads[1].is_alive():
+                assert server.ask(get(host="localhost", extra="Connection: close\r\n")).endswith(b"x")
+                answered += 1
+        for thread in threads:
+            thread.join(10)
+    assert seen == {"messages": [1] * many + [3], "pings": [3], "fragments": [many + 2, 3]}[kind]
+    assert answered > 1
+    # One portion takes some 10 ms here; all at once it would be half a second and more.
+    assert watch.longest < 0.2
+
+
+def test_fragments_without_end_are_refused(server: Running) -> None:
+    """A message of ever more empty fragments is ended with 1009: its bytes never reach the limit of size."""
+    with server.connect(30) as client:
+        client.send(HANDSHAKE)
+        client.until(b"\r\n\r\n")
+        try:
+            client.send(frame(1, b"", fin=False))
+            for _ in range(20):
+                client.send(frame(0, b"", fin=False) * 1000)
+        except OSError:
+            pass  # it was closed on us
+        answer = b""
+        try:
+            while piece := client.sock.recv(4096):
+                answer += piece
+        except OSError:
+            pass
+        assert struct.pack("!H", 1009) in answer
+
+
+def test_large_messages_pass(server: Running, seen: list[int]) -> None:
+    """Messages far larger than a portion arrive whole, one after the other."""
+    with connect(f"ws://localhost:{server.port}/ws", origin=f"http://localhost:{server.port}") as ours:
+        for _ in range(5):
+            ours.send("y" * 900_000)
+        ours.send("end")
+        assert ours.recv() == "done"
+    assert seen == [900_000] * 5 + [3]
+
+
+def test_a_refused_handshake_is_no_error(server: Running, caplog: pytest.LogCaptureFixture) -> None:
+    """A handshake that the app refuses with a response is answered with it, and nothing is logged as a failure."""
+    with server.connect() as client:
+        client.send(HANDSHAKE.replace(b"/ws", b"/nowhere"))
+        assert client.until(b"\r\n\r\n").startswith(b"HTTP/1.1 404 ")
+    time.sleep(0.1)
+    assert "without completing handshake" not in caplog.text
