@@ -1,6 +1,7 @@
 """The command line as people use it: a folder, a command, what it prints."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -67,7 +68,9 @@ def test_routes_lists_them(folder: Path) -> None:
     (folder / "hello.py").write_text(HELLO)
     result = invoke("routes", "hello.py")
     assert result.exit_code == 0, result.output
-    assert "/posts/{id:int}  post  show" in " ".join(result.output.split(" ")).replace("   ", "  ")
+    assert re.search(r"GET +/posts/\{id:int\} +post +show  hello\.py:\d+\n", result.output)
+    assert "__demijohn__" not in result.output
+    assert "__demijohn__" in invoke("routes", "hello.py", "--all").output
     assert "hello.py:" in result.output
     assert "home" not in invoke("routes", "hello.py", "--grep", "posts").output
 

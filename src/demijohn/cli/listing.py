@@ -6,16 +6,22 @@ from demijohn.cli.target import load_app
 
 __all__ = ["routes"]
 
+OWN_PREFIX = "/__demijohn__/"
+"""What the framework serves itself: the files of its batteries, the debugger."""
+
 
 @click.command()
 @click.argument("target", required=False)
 @click.option("--grep", metavar="TEXT", help="Only routes whose pattern, name or handler holds the text.")
-def routes(target: str | None, grep: str | None) -> None:
+@click.option("--all", "show_all", is_flag=True, help="Those of the framework too.")
+def routes(target: str | None, grep: str | None, show_all: bool) -> None:
     """List the routes: methods, pattern, name, handler."""
     app = load_app(target)
     app.freeze()
     rows = [("Methods", "Pattern", "Name", "Handler")]
     for route in sorted(app.router.routes, key=lambda route: (route.host or "", route.pattern)):
+        if route.pattern.startswith(OWN_PREFIX) and not show_all:
+            continue
         handler = getattr(route.endpoint, "__qualname__", type(route.endpoint).__name__)
         where = (route.host or "") + route.pattern
         row = (", ".join(route.methods), where, route.name, f"{handler}  {route.place}")
