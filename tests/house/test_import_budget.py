@@ -20,7 +20,7 @@ _TEMPLATES = {"jinja2", "markupsafe"}
 
 # What a room may load when it is imported, beside the standard library and the kernel. Everything else: at first use.
 ALLOWED: dict[str, set[str]] = {
-    "admin": _SQL | _TEMPLATES,
+    "admin": _SQL | _TEMPLATES | {"cython_runtime"},
     "auth": _SQL | {"cython_runtime"},  # `User` is a model
     "cache": set(),
     "cli": {"click"},

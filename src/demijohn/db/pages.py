@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import UnaryExpression, and_, or_
+from sqlalchemy.orm.exc import UnmappedColumnError
 from sqlalchemy.sql import operators
 
 from demijohn._lib.translation import gettext
@@ -17,7 +18,7 @@ from demijohn.errors import FieldError, NotFound, ValidationFailed
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["KeysetPage", "Paginated", "paginate", "paginate_by_key"]
+__all__ = ["KeysetPage", "Paginated", "cursor_of", "paginate", "paginate_by_key"]
 
 R = TypeVar("R")
 
@@ -174,6 +175,17 @@ async def paginate_by_key(query: "Pageable[R]", after: str | None, per_page: int
         rows = rows[:per_page]
         following = _encode(columns, rows[-1])
     return KeysetPage(rows, following)
+
+
+def cursor_of(query: "Pageable[Any]", row: Any) -> str | None:
+    """Return what to give as `after` for the rows that follow one of a query's.
+
+    So a list goes on by key where it began by number. None where its order does not allow it (Any: rows of any model).
+    """
+    try:
+        return _encode(_columns(query), row)
+    except (QueryError, UnmappedColumnError):
+        return None
 
 
 def _columns(query: "Pageable[Any]") -> list[tuple[Any, bool]]:

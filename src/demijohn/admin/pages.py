@@ -1,0 +1,415 @@
+"""The pages: who comes in, and what each address answers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from demijohn import Blueprint, Page, Request, Response, flash, redirect
+from demijohn._lib.translation import gettext as _
+from demijohn._lib.translation import ngettext
+from demijohn.admin import actions
+from demijohn.admin.access import Visit
+from demijohn.admin.deleting import preview_of
+from demijohn.admin.exporting import export
+from demijohn.admin.filters import MOST_CHOICES
+from demijohn.admin.history import changes_of, difference, entries_of, record, snapshot
+from demijohn.admin.listing import Listing
+from demijohn.admin.models import LogEntry
+from demijohn.admin.naming import (
+    NoSuchKey,
+    battery_of,
+    have_keys,
+    key_names,
+    key_of,
+    label_of,
+    read_key,
+    text_key,
+)
+from demijohn.admin.options import ModelAdmin, Site
+from demijohn.admin.searching import search_of
+from demijohn.admin.showing import show_fields
+from demijohn.db import StillReferenced
+from demijohn.errors import BadRequest, Forbidden, NotFound
+from demijohn.http import is_safe_path
+
+__all__ = ["Pages", "add_routes"]
+
+_THEMES = ("auto", "light", "dark")
+_COOKIE = "demijohn_admin_theme"
+_MOST_CHOSEN = 1000
+_MOST_WITH_HISTORY = 500
+
+
+class Link(NamedTuple):
+    """An entry of the sidebar."""
+
+    label: str
+    url: str
+    is_here: bool
+    add_url: str
+
+
+class Pages:
+    """The handlers of one `Admin`."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    # -- who comes in -------------------------------------------------------------------------------------------------
+
+    async def enter(self, request: Request) -> Response | None:
+        """Let staff pass; send others to the login page, and those who are no staff away."""
+        access = self.site.access
+        user = await access.user(request)
+        if user is None:
+            url = access.login_url(request)
+            if not url or request.method not in ("GET", "HEAD"):
+                raise Forbidden(_("Log in first."))
+            return redirect(url, status=303)
+        visit = Visit(request, user, access)
+        if not access.may_enter(user):
+            visit.refuse("enter")
+        for page in self.site.pages:
+            if page.permission and request.route.endpoint is page.handler and not visit.has(page.permission):
+                visit.refuse(page.title)
+        request.g.admin_visit = visit
+        return None
+
+    def visit(self, request: Request) -> Visit:
+        """Return the visit that `enter` noted."""
+        visit: Visit = request.g.admin_visit
+        return visit
+
+    def layout(self, request: Request) -> dict[str, Any]:
+        """Return the names that the layout of every page needs (Any: templates print anything)."""
+        visit: Visit | None = request.g.get("admin_visit")
+        if visit is None:
+            return {}
+        theme = request.cookies.get(_COOKIE, "auto")
+        here = self.site.admins.get(request.path_params.get("model", ""))
+        return {
+            "site": self.site,
+            "site_title": self.site.title or _("Administration"),
+            "user": visit.user,
+            "theme": theme if theme in _THEMES else "auto",
+            "sections": self._sections(visit, here),
+            "here": here,
+            "log_out_url": self._log_out(request),
+        }
+
+    def _log_out(self, request: Request) -> str:
+        found = getattr(request.app.batteries.get("auth"), "logout_url", None)
+        return str(found()) if callable(found) else ""
+
+    def _sections(self, visit: Visit, here: ModelAdmin | None) -> Sequence[tuple[str, Sequence[Link]]]:
+        found: dict[str, list[Link]] = {}
+        prefix, path = self.site.prefix, visit.request.path
+        for page in self.site.pages:
+            if not page.permission or visit.has(page.permission):
+                url = prefix + page.path
+                found.setdefault(page.section, []).append(Link(page.title, url, path == url, ""))
+        for admin in self.site.admins.values():
+            if visit.may(admin, "view"):
+                url = f"{prefix}/{admin.slug}/"
+                add = f"{url}add/" if visit.may(admin, "add") else ""
+                found.setdefault(admin.group, []).append(Link(admin.heading, url, admin is here, add))
+        return [(name, sorted(links)) for name, links in sorted(found.items())]
+
+    # -- finding ------------------------------------------------------------------------------------------------------
+
+    async def _object(self, visit: Visit, admin: ModelAdmin, text: str, *, lock: bool = False) -> Any:
+        """Return the object of a key in a path, if it exists for the user."""
+        try:
+            key = read_key(admin.model, text)
+        except NoSuchKey:
+            raise NotFound(_("There is no such page.")) from None
+        query = admin.query(visit.user).where(have_keys(_columns(admin), [key]))
+        found = await (query.for_update() if lock else query).one_or_none()
+        if found is None:
+            raise NotFound(_("There is no such object; it may have been deleted."))
+        return found
+
+    def _admin(self, request: Request) -> ModelAdmin:
+        return self.site.find(request.path_params["model"])
+
+    # -- handlers -----------------------------------------------------------------------------------------------------
+
+    async def index(self, request: Request) -> Page:
+        """Answer with all models, and what was done last."""
+        visit = self.visit(request)
+        entries: Sequence[LogEntry] = ()
+        log = self.site.find_for(LogEntry)
+        if log is not None:
+            query = log.query(visit.user)
+            if not visit.may(log, "view"):
+                query = query.where(user_key=visit.user_key)
+            entries = await query.limit(12).all()
+        recent = [(entry, self._entry_url(entry)) for entry in entries]
+        return Page("admin/index.html", recent=recent)
+
+    def _entry_url(self, entry: LogEntry) -> str:
+        for admin in self.site.admins.values():
+            if admin.name == entry.model and entry.action != "delete" and entry.object_key:
+                return f"{self.site.prefix}/{admin.slug}/{entry.object_key}/"
+        return ""
+
+    async def list(self, request: Request) -> Page | Response:
+        """Answer with a page of a list."""
+        visit, admin = self.visit(request), self._admin(request)
+        visit.require(admin, "view")
+        listing = Listing(self.site.plan(admin), visit, request)
+        return await self._list(request, listing)
+
+    async def _list(self, request: Request, listing: Listing, **more: Any) -> Page:
+        visit, admin = listing.visit, listing.admin
+        shown = await listing.show()
+        return Page(
+            "admin/list.html",
+            admin=admin,
+            listing=listing,
+            shown=shown,
+            links=listing.plan.links,
+            columns=listing.plan.columns,
+            actions=actions.allowed(visit, admin),
+            may_add=visit.may(admin, "add"),
+            label_of=label_of,
+            edits=(),
+            **more,
+        )
+
+    async def export(self, request: Request) -> Response:
+        """Answer with the list as CSV."""
+        visit, admin = self.visit(request), self._admin(request)
+        visit.require(admin, "view")
+        listing = Listing(self.site.plan(admin), visit, request)
+        listing.filtered()
+        return export(listing)
+
+    async def choices(self, request: Request) -> Response:
+        """Answer a search for objects of a model, for those who may see them."""
+        from demijohn import JSONResponse
+
+        visit, admin = self.visit(request), self._admin(request)
+        visit.require(admin, "view")
+        query = search_of(admin).apply(admin.query(visit.user), request.query.get("q", ""))
+        found = await query.limit(MOST_CHOICES + 1).all()
+        items = [{"key": text_key(one), "label": label_of(one)} for one in found[:MOST_CHOICES]]
+        return JSONResponse({"items": items, "has_more": len(found) > MOST_CHOICES})
+
+    async def act(self, request: Request) -> Page | Response:
+        """Do something to the chosen objects of a list, asking first where that is wanted."""
+        visit, admin = self.visit(request), self._admin(request)
+        visit.require(admin, "view")
+        form = await request.form()
+        name = str(form.get("action", ""))
+        bound = actions.actions_of(admin).get(name)
+        if bound is None:
+            visit.note(f"action={name}")
+            raise BadRequest(_("There is no action “%(name)s”.", name=name[:80]))
+        if not actions.may(visit, admin, bound):
+            visit.refuse(f"{name} {admin.name}")
+        listing = Listing(self.site.plan(admin), visit, request)
+        keys = [str(key) for key in form.getlist("selected")]
+        everything = form.get("everything") == "1"
+        if not keys and not everything:
+            flash(_("Nothing was chosen."), "warning")
+            return redirect(listing.url(), status=303)
+        query = listing.filtered() if everything else self._chosen(visit, admin, keys)
+        count = await query.count()
+        if form.get("confirmed") != "1" and (bound.about.confirm or name == actions.DELETE):
+            return await self._confirm(request, listing, bound, query, count=count, keys=keys, everything=everything)
+        return await self._run(request, listing, bound, query, count=count)
+
+    def _chosen(self, visit: Visit, admin: ModelAdmin, keys: Sequence[str]) -> Any:
+        if len(keys) > _MOST_CHOSEN:
+            raise BadRequest(_("That is too many at once."))
+        try:
+            found = [read_key(admin.model, key) for key in keys]
+        except NoSuchKey:
+            visit.note("selected")
+            raise BadRequest(_("There is no such object; it may have been deleted.")) from None
+        return admin.query(visit.user).where(have_keys(_columns(admin), found))
+
+    async def _confirm(
+        self,
+        request: Request,
+        listing: Listing,
+        bound: actions.Bound,
+        query: Any,
+        *,
+        count: int,
+        keys: Sequence[str],
+        everything: bool,
+    ) -> Page:
+        objects = await query.limit(_MOST_WITH_HISTORY).all()
+        preview = None
+        if bound.about.name == actions.DELETE:
+            preview = await preview_of(listing.visit, listing.admin, objects)
+        return Page(
+            "admin/confirm.html",
+            admin=listing.admin,
+            listing=listing,
+            bound=bound,
+            question="" if bound.about.confirm == "?" else bound.about.confirm,
+            objects=[
+                (label_of(one), f"{self.site.prefix}/{listing.admin.slug}/{text_key(one)}/") for one in objects[:20]
+            ],
+            count=count,
+            keys=[] if everything else keys,
+            everything=everything,
+            preview=preview,
+        )
+
+    async def _run(
+        self, request: Request, listing: Listing, bound: actions.Bound, query: Any, *, count: int
+    ) -> Page | Response:
+        visit, admin = listing.visit, listing.admin
+        if bound.about.name == actions.DELETE:
+            done = await self._delete_all(visit, admin, query)
+            if done is not None:
+                flash(
+                    ngettext("%(num)s %(noun)s deleted.", "%(num)s %(nouns)s deleted.", done, noun=admin.noun,
+                             nouns=admin.nouns),
+                    "success",
+                )  # fmt: skip
+            return redirect(listing.url(page=None, after=None), status=303)
+        touched = await query.limit(_MOST_WITH_HISTORY).all()
+        for obj in touched:
+            if not actions.may(visit, admin, bound, obj):
+                visit.refuse(f"{bound.about.name} {admin.name}", obj)
+        before = {key_of(obj): snapshot(admin, obj) for obj in touched}
+        answer = await actions.run(bound, query, request)
+        await self._note_changes(visit, admin, bound, before)
+        if isinstance(answer, Response | Page):
+            return answer
+        flash(str(answer) if answer is not None else _("Done: %(label)s.", label=bound.label), "success")
+        return redirect(listing.url(), status=303)
+
+    async def _note_changes(
+        self, visit: Visit, admin: ModelAdmin, bound: actions.Bound, before: Mapping[tuple[Any, ...], Any]
+    ) -> None:
+        if not before:
+            return
+        query = admin.model.where(have_keys(_columns(admin), list(before))).execution_options(populate_existing=True)
+        for obj in await query.all():
+            changes = difference(admin, before[key_of(obj)], snapshot(admin, obj))
+            await record(visit, admin, obj, action=bound.about.name[:40], changes=changes)
+
+    async def _delete_all(self, visit: Visit, admin: ModelAdmin, query: Any) -> int | None:
+        done = 0
+        database = visit.request.app.batteries[battery_of(admin.model)]
+        try:
+            async with database.transaction():
+                while objects := await query.limit(_MOST_WITH_HISTORY).all():
+                    preview = await preview_of(visit, admin, objects)
+                    if not preview.is_allowed:
+                        visit.refuse(f"delete {admin.name} with what depends on it")
+                    for obj in objects:
+                        visit.require(admin, "delete", obj)
+                        await record(visit, admin, obj, action="delete", changes=_gone(admin, obj))
+                        await admin.delete(obj, visit.user)
+                        done += 1
+        except StillReferenced:
+            flash(_("Other objects point to some of them, so nothing was deleted."), "error")
+            return None
+        return done
+
+    async def delete(self, request: Request) -> Page | Response:
+        """Delete one object, after showing what goes along."""
+        visit, admin = self.visit(request), self._admin(request)
+        sent = request.method == "POST"
+        obj = await self._object(visit, admin, request.path_params["key"])
+        visit.require(admin, "delete", obj)
+        preview = await preview_of(visit, admin, [obj])
+        url = f"{self.site.prefix}/{admin.slug}/"
+        if not sent or not preview.is_allowed:
+            if sent:
+                visit.note("delete of what is held")
+            return Page(
+                "admin/delete.html",
+                status=409 if sent else 200,
+                admin=admin,
+                obj=obj,
+                label=label_of(obj),
+                object_url=f"{url}{text_key(obj)}/",
+                preview=preview,
+            )
+        label = label_of(obj)
+        database = visit.request.app.batteries[battery_of(admin.model)]
+        try:
+            async with database.transaction():
+                await record(visit, admin, obj, action="delete", changes=_gone(admin, obj))
+                await admin.delete(obj, visit.user)
+        except StillReferenced:
+            flash(_("Other objects point to it, so it was not deleted."), "error")
+            return redirect(f"{url}{text_key(obj)}/delete/", status=303)
+        flash(_("“%(label)s” was deleted.", label=label), "success")
+        return redirect(url, status=303)
+
+    async def show(self, request: Request) -> Page:
+        """Answer with an object that the user may see and not change."""
+        visit, admin = self.visit(request), self._admin(request)
+        obj = await self._object(visit, admin, request.path_params["key"])
+        visit.require(admin, "view", obj)
+        return Page(
+            "admin/view.html",
+            admin=admin,
+            obj=obj,
+            label=label_of(obj),
+            object_url=f"{self.site.prefix}/{admin.slug}/{text_key(obj)}/",
+            shown=show_fields(visit, admin, obj),
+            may_delete=visit.may(admin, "delete", obj),
+            site_page=admin.page_url(obj),
+        )
+
+    async def history(self, request: Request) -> Page:
+        """Answer with what was done to an object."""
+        visit, admin = self.visit(request), self._admin(request)
+        obj = await self._object(visit, admin, request.path_params["key"])
+        visit.require(admin, "view", obj)
+        entries = [(entry, changes_of(entry)) for entry in await entries_of(admin, obj)]
+        return Page(
+            "admin/history.html",
+            admin=admin,
+            obj=obj,
+            label=label_of(obj),
+            object_url=f"{self.site.prefix}/{admin.slug}/{text_key(obj)}/",
+            entries=entries,
+        )
+
+    async def theme(self, request: Request) -> Response:
+        """Remember whether the pages are light or dark, and go back."""
+        form = await request.form()
+        chosen, back = str(form.get("theme", "")), str(form.get("next", ""))
+        response = redirect(back if is_safe_path(back) else f"{self.site.prefix}/", status=303)
+        if chosen in _THEMES:
+            secure = request.scheme == "https"
+            response.set_cookie(_COOKIE, chosen, max_age=31_536_000, path=self.site.prefix or "/", secure=secure,
+                                httponly=True, samesite="lax")  # fmt: skip
+        return response
+
+
+def _gone(admin: ModelAdmin, obj: Any) -> dict[str, list[str]]:
+    """Return the values that go with an object, as its history keeps them."""
+    whole = snapshot(admin, obj)
+    turned = difference(admin, {}, whole)
+    return {name: [label, new, ""] for name, (label, _old, new) in turned.items()}
+
+
+def _columns(admin: ModelAdmin) -> list[Any]:
+    return [getattr(admin.model, name) for name in key_names(admin.model)]
+
+
+def add_routes(site: Site, blueprint: Blueprint) -> None:
+    """Add the pages of an admin to its blueprint."""
+    pages = Pages(site)
+    blueprint.context_processors.append(pages.layout)
+    blueprint.before_request(pages.enter)
+    blueprint.add_route("/", pages.index, name="index")
+    blueprint.add_route("/-/theme", pages.theme, methods=["POST"], name="theme")
+    blueprint.add_route("/{model}/", pages.list, name="list")
+    blueprint.add_route("/{model}/", pages.act, methods=["POST"], name="act")
+    blueprint.add_route("/{model}/export/", pages.export, name="export")
+    blueprint.add_route("/{model}/choices/", pages.choices, name="choices")
+    blueprint.add_route("/{model}/{key}/", pages.show, name="show")
+    blueprint.add_route("/{model}/{key}/delete/", pages.delete, methods=["GET", "POST"], name="delete")
+    blueprint.add_route("/{model}/{key}/history/", pages.history, name="history")

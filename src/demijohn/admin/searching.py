@@ -1,0 +1,84 @@
+"""Search: words that all have to be found, each in any of the fields."""
+
+import re
+from functools import reduce
+from operator import or_
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from demijohn.admin.options import ModelAdmin
+from demijohn.admin.paths import Path, read_path
+from demijohn.db import QuerySet
+from demijohn.db.descriptions import describe
+
+__all__ = ["Search", "search_of"]
+
+_WORDS = re.compile(r'"([^"]*)"|(\S+)')
+_MOST_WORDS = 8
+_MOST_FIELDS = 4
+LONGEST = 200
+
+_known: WeakKeyDictionary[ModelAdmin, "Search"] = WeakKeyDictionary()
+
+
+class Search:
+    """The fields that are looked at, with how: anywhere in them, from the beginning (`^`), as a whole (`=`)."""
+
+    def __init__(self, admin: ModelAdmin) -> None:
+        given = default_fields(admin) if admin.search_fields is None else admin.search_fields
+        self.fields: list[tuple[str, Path]] = []
+        for one in given:
+            how = ""
+            if isinstance(one, str) and one[:1] in {"^", "="}:
+                how, one = one[0], one[1:]  # noqa: PLW2901, RUF100
+            path = read_path(admin.model, one)
+            if path.link is not None or path.field.type not in {str, int}:
+                raise admin.wrong(
+                    "search_fields",
+                    path.name,
+                    why="A search compares text, or whole numbers.",
+                    fix=f'Name a text of it: "{path.name}__name"' if path.link is not None else "Name a text field.",
+                )
+            self.fields.append((how, path))
+
+    def __bool__(self) -> bool:
+        return bool(self.fields)
+
+    def apply(self, query: QuerySet[Any], text: str) -> QuerySet[Any]:
+        """Return the query for objects in which all words are found (Any: objects of any model)."""
+        words = [quoted or word for quoted, word in _WORDS.findall(text.replace("\x00", "")[:LONGEST])][:_MOST_WORDS]
+        for word in filter(None, words):
+            criteria = [made for how, path in self.fields if (made := _criterion(how, path, word)) is not None]
+            if not criteria:
+                return query.limit(0)
+            query = query.where(reduce(or_, criteria))
+        return query
+
+
+def _criterion(how: str, path: Path, word: str) -> Any:
+    if path.field.type is int:
+        if not re.fullmatch(r"-?\d{1,18}", word):
+            return None
+        return path.criterion(lambda attribute: attribute == int(word))
+    if how == "=":
+        return path.criterion(lambda attribute: attribute == word)
+    if how == "^":
+        return path.criterion(lambda attribute: attribute.istartswith(word, autoescape=True))
+    return path.criterion(lambda attribute: attribute.icontains(word, autoescape=True))
+
+
+def default_fields(admin: ModelAdmin) -> list[str]:
+    """Return the fields that are searched where the options name none: the short texts."""
+    return [
+        name
+        for name, field in describe(admin.model).items()
+        if field.type is str and not field.private and "key_of" not in field.extra and not field.choices
+    ][:_MOST_FIELDS]
+
+
+def search_of(admin: ModelAdmin) -> Search:
+    """Return the search of a model."""
+    known = _known.get(admin)
+    if known is None:
+        known = _known[admin] = Search(admin)
+    return known
