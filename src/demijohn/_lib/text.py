@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from demijohn._lib.later import difflib
 
-__all__ = ["did_you_mean", "listing"]
+__all__ = ["bytes_as_text", "did_you_mean", "listing"]
 
 
 def did_you_mean(word: str, known: Iterable[str], *, limit: int = 3) -> str:
@@ -21,3 +21,11 @@ def listing(names: Iterable[str], *, last: str = "or") -> str:
     if len(quoted) < 2:
         return "".join(quoted)
     return f"{', '.join(quoted[:-1])} {last} {quoted[-1]}"
+
+
+def bytes_as_text(size: int) -> str:
+    """Return a number of bytes as people say it: `2 MB`, `512 KB`."""
+    for unit, name in ((1024**3, "GB"), (1024**2, "MB"), (1024, "KB")):
+        if size >= unit:
+            return f"{size / unit:.3g} {name}"
+    return f"{size} B"

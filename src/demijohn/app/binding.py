@@ -197,6 +197,8 @@ class _Planner:
                     fix=f"Give it a function:  {parameter.name}: Annotated[..., Depends(make_{parameter.name})]",
                 )
             return Slot(parameter, "service", key=self.services.dependency(function, cached=marker.cached))
+        if hasattr(parameter.type, "__battery__"):
+            self.services.find(parameter.type)  # its battery is set up, which may bring the binder
         binder = self.binders.find(parameter)
         if binder is not None:
             return self._custom(parameter, binder)

@@ -14,6 +14,7 @@ BATTERIES = {
     "templating": ("demijohn.templating", "Templates"),
     "sessions": ("demijohn.sessions", "Sessions"),
     "mail": ("demijohn.mail", "Mail"),
+    "forms": ("demijohn.forms", "Forms"),
     "migrations": ("demijohn.migrations", "Migrations"),
 }
 COMPANIONS = {"db": "migrations"}

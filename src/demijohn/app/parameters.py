@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, TypedDict, TypeVar, Unpack
 
 from demijohn._lib.sentinels import MISSING
+from demijohn.errors import ConfigurationError
 from demijohn.schema import Field
 
 __all__ = [
@@ -102,10 +103,20 @@ class Cookie(Marker):
 class Form(Marker):
     """From a form: a field of the parameter's name, or all fields of a class.
 
-    A check box that was not ticked is not sent, so that a `bool` that is missing is `False`.
+    A check box that was not ticked is not sent, so that a `bool` that is missing is `False`. A whole form, which is
+    shown again with its errors, is `demijohn.forms.Form`.
     """
 
     source = "form"
+
+    def __class_getitem__(cls, target: Any) -> Any:
+        name = getattr(target, "__name__", target)
+        raise ConfigurationError(
+            f"`Form[{name}]` was written with the `Form` of `demijohn`.",
+            why="That one is a marker: `Annotated[str, Form()]` takes one field of a form.",
+            fix=f"from demijohn.forms import Form      # Form[{name}] is a whole form",
+            code="DJN-906",
+        )
 
 
 class File(Marker):

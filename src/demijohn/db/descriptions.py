@@ -12,6 +12,7 @@ from demijohn.db.columns import spec_of
 from demijohn.db.declarative import Declarative, column_types
 from demijohn.db.relations import Link, links_of
 from demijohn.schema import Field, field_of, register_reader
+from demijohn.schema.reading import typed
 
 __all__ = ["describe", "public_columns", "python_type", "typed"]
 
@@ -120,24 +121,6 @@ def _without_none(tp: Any) -> Any:
     for one in rest[1:]:
         found = found | one
     return found
-
-
-def typed(field: Field) -> Any:
-    """Return the annotation of a field with its constraints.
-
-    It is for decoders and converters (Any: annotations vary).
-    """
-    constraints = field.replace(
-        name="", alias="", type=MISSING, default=MISSING, default_factory=None, required=True, nullable=False, extra={}
-    )
-    tp = field.type if constraints == Field() else Annotated[field.type, constraints]
-    return tp | None if field.nullable and isinstance(tp, type) else _optional(tp) if field.nullable else tp
-
-
-def _optional(tp: Any) -> Any:
-    from typing import Optional
-
-    return Optional[tp]  # noqa: UP045 - `|` does not take every annotation
 
 
 _public: WeakKeyDictionary[type, list[str]] = WeakKeyDictionary()

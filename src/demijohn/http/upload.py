@@ -6,8 +6,10 @@ from typing import IO
 from unicodedata import category, normalize
 
 from demijohn._lib.later import secrets, shutil, tempfile
+from demijohn._lib.translation import gettext as _
 from demijohn.http.headers import Headers
 from demijohn.http.threads import in_file_thread
+from demijohn.schema import register_decoder
 
 __all__ = ["UploadFile", "safe_filename"]
 
@@ -228,3 +230,13 @@ class Spool:
     def close(self) -> None:
         """Throw it away."""
         self._file.close()
+
+
+def _as_field(value: object) -> UploadFile:
+    """Read a file as a field of a class; only a form has files."""
+    if isinstance(value, UploadFile):
+        return value
+    raise ValueError(_("A file is expected."))
+
+
+register_decoder(UploadFile, _as_field)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, TypeVar, get_origin
+from typing import Annotated, Any, Optional, TypeVar, get_origin
 
 from demijohn._lib.sentinels import MISSING
 from demijohn.errors import ConfigurationError
@@ -10,7 +10,7 @@ from demijohn.schema.classes import kind_of, members_of, plain
 from demijohn.schema.decoding import shape_of
 from demijohn.schema.field import Field, split
 
-__all__ = ["field_of", "fields_of", "has_fields", "register_reader"]
+__all__ = ["field_of", "fields_of", "has_fields", "register_reader", "typed"]
 
 T = TypeVar("T")
 
@@ -85,6 +85,18 @@ def field_of(annotation: Any, *, name: str = "", default: Any = MISSING) -> Fiel
         required=default is MISSING and field.default_factory is None,
         nullable=shape_of(tp).nullable,
     )
+
+
+def typed(field: Field) -> Any:
+    """Return the annotation of a field with its constraints.
+
+    It is for decoders and converters (Any: annotations vary).
+    """
+    constraints = field.replace(
+        name="", alias="", type=MISSING, default=MISSING, default_factory=None, required=True, nullable=False, extra={}
+    )
+    tp = field.type if constraints == Field() else Annotated[field.type, constraints]
+    return Optional[tp] if field.nullable else tp  # noqa: UP045 - `|` does not take every annotation
 
 
 def _registered(cls: Any) -> Callable[[Any], dict[str, Field]] | None:

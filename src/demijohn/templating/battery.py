@@ -283,8 +283,9 @@ class Templates:
         )
         if self.folder is not None:
             environment.folders.add(app.root_path / self.folder)
-        elif app.template_folder is not None:
-            environment.folders.add(app.template_folder)
+        else:
+            # One that is made later is found too, and a missing template says to make the file there.
+            environment.folders.add(app.template_folder or app.root_path / "templates")
         self._everywhere = tuple(map(_Processor, (*registry.context_processors, *app.context_processors)))
         for namespace, scaffold, around in _included(app, "", ()):
             if scaffold.template_folder is not None:
