@@ -290,3 +290,19 @@ async def test_what_it_relies_on(filled: Database) -> None:
         assert siblings_of(state, "title", filled.session) == [state]
 
     await filled.run(main())
+
+
+async def test_nothing_loads_itself_in_a_strict_app(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `App(strict=True)` a relation is loaded by the query, or by name, and never because it was read."""
+    monkeypatch.setattr(filled, "is_strict", True)
+
+    async def main() -> None:
+        posts = await Post.query().order_by("id").all()
+        with pytest.raises(NotLoaded, match=r"strict app(.|\n)*\.load\(Post\.tags\)"):
+            posts[1].tags  # noqa: B018
+        await posts[1].load("tags")
+        assert len(posts[1].tags) == 1
+        loaded = await Post.query().load(Post.author).order_by("id").all()
+        assert loaded[0].author.display_name == "Ann"
+
+    await filled.run(main())

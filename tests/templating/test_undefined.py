@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from demijohn import App, Settings
+from demijohn.templating import Templates, render_template_string
 from demijohn.templating.environment import Environment
 from demijohn.templating.failures import TemplateError, TemplateSyntaxError, UndefinedError
+from demijohn.templating.undefined import StrictUndefined
+from demijohn.testing import TestClient
 
 
 @pytest.mark.parametrize(
@@ -165,3 +169,44 @@ def test_jinjas_own_runtime_errors_are_told(environment: Environment) -> None:
     with pytest.raises(TemplateError) as caught:
         environment.render_text("\n{% if no %}{{ 1|nofilter }}{% else %}{{ self.nothing() }}{% endif %}", {})
     assert caught.value.code.startswith("DJN-70")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{{ nope is defined }}", "False"),
+        ("{{ nope|default('d') }}", "d"),
+        ("{% if nope is defined and nope %}x{% endif %}", ""),
+        ("{% if name %}x{% endif %}", "x"),
+    ],
+)
+def test_strict_apps_may_ask(text: str, expected: str) -> None:
+    """In a strict app `is defined` and `default` take an undefined name."""
+    assert Environment(options={"undefined": StrictUndefined}).render_text(text, {"name": "x"}) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["{% if nope %}{% endif %}", "{{ nope or 'x' }}", "{{ 'a' if not nope }}", "{{ nope }}"]
+)
+def test_strict_apps_may_not_test(text: str) -> None:
+    """In a strict app a condition on an undefined name raises, with the line and what may be meant."""
+    with pytest.raises(UndefinedError, match="nope"):
+        Environment(options={"undefined": StrictUndefined}).render_text(text, {"hope": "x"})
+
+
+def test_our_own_templates_are_left_alone_in_strict_apps() -> None:
+    """The base template tests names that pages may leave out; a strict app can still extend it."""
+    app = App(settings=Settings.load({}, files=(), env="test"), strict=True)
+    app.use(Templates())
+
+    @app.get("/")
+    def home() -> str:
+        return render_template_string("{% extends 'demijohn/base.html' %}{% block content %}<p>Hello</p>{% endblock %}")
+
+    @app.get("/wrong")
+    def wrong() -> str:
+        return render_template_string("{% if usr %}{% endif %}")
+
+    with TestClient(app, raise_server_exceptions=False) as client:
+        assert "<p>Hello</p>" in client.get("/").text
+        assert client.get("/wrong").status_code == 500

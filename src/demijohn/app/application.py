@@ -38,7 +38,8 @@ class App(Wiring):
         import_name: `__name__` of the module, where its folder cannot be told from the call.
         settings: The settings; read from the environment otherwise.
         debug: Show errors to the developer; `settings.debug` otherwise. Never on in production.
-        strict: Turn on every check for large teams.
+        strict: Turn on the discipline of large teams: typed handlers, a policy on every route, front doors between
+            features, relations that never load by themselves, templates without undefined names.
         slash: What a missing or superfluous slash at the end of a path does.
         templates: The folder of templates; `templates` beside the module where that exists.
         static: The folder of static files; `static` beside the module where that exists.
@@ -75,6 +76,10 @@ class App(Wiring):
         self.static_folder = folder(self.root_path, static, "static")
         self.debug = self.settings.debug if debug is None else debug
         self.strict = strict
+        if strict:
+            from demijohn.app.strict import strict_checks
+
+            self.checks.add(strict_checks)
 
         self._static: dict[str, dict[str, Runner]] = {}
         self._miss: Runner = _not_built

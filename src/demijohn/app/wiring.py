@@ -62,6 +62,8 @@ class Wiring(Scaffold):
         self.test_helpers: Named[Callable[..., Any]] = Named("test helper")
         self.current_names: Named[Callable[[Any], Any]] = Named("name of `current`")
         self.shell_names: Named[Callable[[], dict[str, Any]]] = Named("shell name")
+        self.policy_types: set[type] = set()
+        """Services that decide who may come: a handler that takes one has said it."""
         self.security = Security()
         self.rate_limits: RateLimitStore | None = None
         self.guards: list[Guard] = []

@@ -72,6 +72,7 @@ class Auth(Generic[U]):
     def install(self, app: "App") -> None:
         """Plug into the app: services, the way to the login page, checks."""
         app.provide(Auth, value=self)
+        app.policy_types.update(self.classes)
         for cls in self.classes:
             app.provide(cls, self._require)
             app.provide(cls | None, self._find)  # type: ignore[arg-type]  # an annotation is a key too

@@ -81,6 +81,7 @@ class Database:
         self._resources: dict[tuple[int, int], tuple[asyncio.AbstractEventLoop, list[Resources]]] = {}
         self.pin: Connection | None = None
         self.is_for_tests = False
+        self.is_strict = False
         self.use(self.plan)
 
     def use(self, plan: Plan) -> None:
@@ -118,6 +119,7 @@ class Database:
             app.templates.globals["canonical_link"] = canonical_link
             app.shell_names.add("models", lambda: {one.class_.__name__: one.class_ for one in Model.registry.mappers})
         driving.databases[self.alias] = self
+        self.is_strict = bool(app.strict)
         if self.alias == "default":
             app.provide(Session, lambda: self.session)
             app.provide(Database, value=self)

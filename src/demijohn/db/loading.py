@@ -96,6 +96,14 @@ class _BatchLoader(_LazyLoader):
         alternate_effective_path: Any,
         execution_options: Any,
     ) -> Any:
+        unit = getattr(session, "unit", None)
+        if unit is not None and unit.database.is_strict:
+            raise NotLoaded(
+                f"{state.class_.__name__}.{self.key} was not loaded, and was read at {place()} in a strict app.",
+                why="With `App(strict=True)` no relation loads by itself: each query says what it brings.",
+                fix=f"Load it with the query: `.load({state.class_.__name__}.{self.key})`, or `await "
+                f"obj.load({self.key!r})`.",
+            )
         plain = (
             state.key is None
             or passive & PassiveFlag.LOAD_AGAINST_COMMITTED

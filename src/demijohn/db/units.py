@@ -43,6 +43,8 @@ class Home(Protocol):
     holders: "WeakSet[Unit]"
     pin: Connection | None
     """The one connection of a test; None otherwise."""
+    is_strict: bool
+    """Whether relations never load by themselves, as strict apps want it."""
 
     @property
     def backend(self) -> str: ...

@@ -19,6 +19,7 @@ from demijohn.templating.environment import ByteCode, Environment, is_text
 from demijohn.templating.failures import AwaitableInTemplate
 from demijohn.templating.names import standard_names
 from demijohn.templating.streaming import stream_chunks
+from demijohn.templating.undefined import StrictUndefined
 
 if TYPE_CHECKING:
     from demijohn.app import App, Scaffold
@@ -279,7 +280,7 @@ class Templates:
             reload=reload,
             byte_code=self._byte_code(byte_code) if byte_code else None,
             extensions=[*registry.extensions, *self.extensions],
-            options=self.options,
+            options={"undefined": StrictUndefined, **(self.options or {})} if app.strict else self.options,
         )
         if self.folder is not None:
             environment.folders.add(app.root_path / self.folder)

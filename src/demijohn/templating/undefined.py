@@ -1,12 +1,17 @@
 """The value of a name that was not given: it may be tested, and nothing else."""
 
-from typing import Any, NoReturn
+import os
+import sys
+from types import FrameType
+from typing import Any, Final, NoReturn
 
 import jinja2
 from jinja2.runtime import Undefined as JinjaUndefined
 from jinja2.utils import internalcode, missing
 
-__all__ = ["Undefined", "UndefinedUse"]
+__all__ = ["StrictUndefined", "Undefined", "UndefinedUse"]
+
+_OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 class UndefinedUse(jinja2.UndefinedError):
@@ -61,3 +66,21 @@ class Undefined(JinjaUndefined):
     __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _fail_with_undefined_error
     __pow__ = __rpow__ = __pos__ = __neg__ = __lt__ = __le__ = __gt__ = __ge__ = _fail_with_undefined_error
     __int__ = __float__ = __complex__ = __call__ = __getitem__ = _fail_with_undefined_error
+
+
+class StrictUndefined(Undefined):
+    """What a template of a strict app sees: `is defined` and `default` take it, `if` does not.
+
+    `{% if usr %}` is then never a spelling mistake. Templates that come with the framework are left alone.
+    """
+
+    __slots__ = ()
+
+    @internalcode
+    def __bool__(self) -> bool:
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and "blocks" not in frame.f_globals:
+            frame = frame.f_back
+        if frame is not None and frame.f_code.co_filename.startswith(_OURS):
+            return False
+        return self._fail_with_undefined_error()
