@@ -7,7 +7,7 @@ from typing import Any
 from demijohn._lib.source import told_from
 from demijohn.app.assets import Assets
 from demijohn.app.calls import make_call
-from demijohn.app.debug_door import add_debug_routes
+from demijohn.app.debug_door import add_debug_routes, watch_requests
 from demijohn.app.dispatch import Call, Runner, Surroundings, compile_runner
 from demijohn.app.failures import problem_response
 from demijohn.app.formats import Answers, Offer
@@ -51,6 +51,7 @@ class Builder:
     def build(self) -> None:
         """Make every route, put runners into the app's router, and find what can be answered by one look-up."""
         app = self.app
+        watch_requests(app)
         router = Router(slash=app.router.slash)
         router.converters = app.router.converters
         app.router = router

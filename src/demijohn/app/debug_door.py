@@ -8,11 +8,12 @@ from typing import Any
 
 from demijohn.app.dispatch import Call, Surroundings, compile_runner
 from demijohn.app.failures import ErrorHandlers
+from demijohn.app.scaffold import Hook
 from demijohn.errors import NotFound
 from demijohn.http import Request, Response
 from demijohn.routing import Route, Router
 
-__all__ = ["DEBUG_PATH", "add_debug_routes", "is_open", "load_debugger", "show_error"]
+__all__ = ["DEBUG_PATH", "add_debug_routes", "is_open", "load_debugger", "show_error", "watch_requests"]
 
 DEBUG_PATH = "/__demijohn__/debug"
 
@@ -32,6 +33,35 @@ def show_error(app: Any, request: Request, error: BaseException) -> Any:
     if not is_open(app):
         return None
     return load_debugger().debugger_of(app).respond(request, error)
+
+
+def watch_requests(app: Any) -> None:
+    """Let the toolbar see what is answered, in development only (Any: the app).
+
+    It is loaded with the first answer, so that a reload does not wait for it.
+    """
+    if app.notes is not None or not (is_open(app) and app.settings.env == "development" and app.settings.toolbar):
+        return
+    # Here, since none of it is loaded where nobody develops.
+    import logging
+
+    from demijohn.app.logs import NoteHandler
+
+    app.notes = {}
+    logging.getLogger().addHandler(NoteHandler(app))
+
+    def observe(request: Request, response: Response, seconds: float) -> None:
+        load_debugger().toolbar_of(app).observe(request, response, seconds=seconds)
+
+    def inject(request: Request, response: Response) -> None:
+        if not (response.content_type or "").startswith("text/html") or request.is_htmx:
+            return
+        has_own_policy = any(name == b"content-security-policy" for name, _ in response._headers or ())
+        if not has_own_policy and b"</body>" in response.body:
+            load_debugger().toolbar_of(app).inject(request, response)
+
+    app.observers.append(observe)
+    app.after.insert(0, Hook(inject, inline=True))
 
 
 def add_debug_routes(app: Any, router: Router) -> None:

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TextIO
 
@@ -24,7 +25,7 @@ from demijohn.http import Request
 from demijohn.middleware import request_id
 from demijohn.middleware.requestid import last_name
 
-__all__ = ["JSONFormatter", "LogHandler", "PrettyFormatter", "find_handler", "set_up_logging"]
+__all__ = ["JSONFormatter", "LogHandler", "NoteHandler", "PrettyFormatter", "find_handler", "set_up_logging"]
 
 _LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _STANDARD: Final = frozenset(
@@ -170,6 +171,26 @@ class LogHandler(logging.StreamHandler[TextIO]):
         """Write what waits, and close."""
         self.write_out()
         super().close()
+
+
+class NoteHandler(logging.Handler):
+    """Notes what a request logs, for the toolbar of development (Any: the app)."""
+
+    def __init__(self, app: Any) -> None:
+        super().__init__()
+        self._app = weakref.ref(app)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note a record beside the request that wrote it."""
+        app = self._app()
+        if app is None:
+            logging.getLogger().removeHandler(self)
+        elif record.name != "demijohn.access":
+            message, fields = _content(record)
+            told = "".join(f" {name}={_value(value)}" for name, value in fields.items())
+            text = f"{message}{told}\n{_failure(record)}".rstrip("\n")
+            line = {"level": record.levelname.lower(), "logger": record.name, "message": text[:_LONGEST]}
+            app.note("Log", line)
 
 
 def set_up_logging(settings: Settings | None = None, *, stream: TextIO | None = None) -> LogHandler | None:

@@ -134,6 +134,8 @@ class Settings(msgspec.Struct, metaclass=_SettingsMeta):
     threads: int = 32
     """How many plain `def` handlers run at once."""
     request_timeout: float = 30.0
+    toolbar: bool = True
+    """Whether pages have the toolbar in development."""
     log_level: str = "info"
     log_format: Literal["auto", "pretty", "json"] = "auto"
     """`auto` is JSON in production and lines for people elsewhere."""

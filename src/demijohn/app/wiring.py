@@ -13,6 +13,7 @@ from demijohn._lib.source import caller
 from demijohn.app.assets import Assets, Fallback, find_assets
 from demijohn.app.binders import Binders
 from demijohn.app.checks import Checks
+from demijohn.app.context import running
 from demijohn.app.defaults import BATTERIES, COMPANIONS, default_battery
 from demijohn.app.encoding import Encoder
 from demijohn.app.lifespan import Lifespan
@@ -77,6 +78,8 @@ class Wiring(Scaffold):
         self.error_page: Callable[[Request, BaseException], Any] | None = None
         self.pool = Pool("demijohn-handler", size=self.settings.threads)
         self.processes = Processes()
+        self.notes: dict[int, list[tuple[str, Any]]] | None = None
+        """What was noted about running requests for the toolbar of development; None where it is off."""
         self.draining = False
         self.sockets: set[WebSocket] = set()
         self.failure_listeners: list[Callable[[Connection, BaseException], None]] = []
@@ -216,6 +219,19 @@ class Wiring(Scaffold):
             failures.append(error)
         for listen in self.failure_listeners:
             listen(connection, error)
+
+    def note(self, title: str, value: Any) -> None:
+        """Note something about the running request for the toolbar of development, and nothing where it is off.
+
+        Any: a mapping becomes a row under the title.
+        """
+        notes = self.notes
+        unit = running.get()
+        if notes is None or unit is None:
+            return
+        if len(notes) > 500:  # requests that were cancelled left theirs behind
+            notes.clear()
+        notes.setdefault(id(unit), []).append((title, value))
 
     def rebuild(self) -> None:
         """Compile the routes again, where they were compiled already."""

@@ -29,6 +29,7 @@ from demijohn.db.faults import is_lost_race
 from demijohn.db.models import Model
 from demijohn.db.pinning import pinned
 from demijohn.db.units import Home, Scope, Unit, _scope, current_unit, work
+from demijohn.db.watching import queries_so_far
 
 __all__ = ["Block", "Database", "UnitBlock"]
 
@@ -110,6 +111,8 @@ class Database:
         if driving is None:
             driving = Driving()
             driving.watches = bool(app.debug)
+            if app.debug:
+                app.panels.add("Queries", lambda request: queries_so_far())
             app.drivers.append(driving)
             app.before_send.append(driving.finish)
             app.binders.add(is_model, bind_model)

@@ -15,7 +15,7 @@ import sqlalchemy
 import demijohn
 from demijohn._lib.source import relative
 
-__all__ = ["Statement", "Watch", "current_watch", "max_queries", "place", "watching"]
+__all__ = ["Statement", "Watch", "current_watch", "max_queries", "place", "queries_so_far", "watching"]
 
 _OURS = tuple(os.path.dirname(os.path.abspath(str(module.__file__))) + os.sep for module in (demijohn, sqlalchemy, os))
 _SAVEPOINTS = ("SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT ")
@@ -96,6 +96,23 @@ class Watch:
 
 
 current_watch: ContextVar[Watch | None] = ContextVar("demijohn_db_watch", default=None)
+
+
+def queries_so_far() -> list[dict[str, object]]:
+    """Return the statements of the running request as rows of a panel, repeats marked."""
+    watch = current_watch.get()
+    if watch is None:
+        return []
+    times = {(one.text, one.place): count for one, count in watch.repeats()}
+    return [
+        {
+            "ms": round(one.seconds * 1000, 3),
+            "line": one.place,
+            "statement": " ".join(one.text.split()),
+            "repeated": f"{count} times" if (count := times.get((one.text, one.place))) else "",
+        }
+        for one in watch.statements
+    ]
 
 
 @contextmanager

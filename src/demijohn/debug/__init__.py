@@ -4,11 +4,13 @@ from demijohn.debug.debugger import Debugger, debugger_of
 from demijohn.debug.grant import ConsoleRefused, Grant, find_grant, grant_console, revoke_console
 from demijohn.debug.loading import broken_app
 from demijohn.debug.redaction import is_secret, redact, shown
+from demijohn.debug.toolbar import Toolbar, toolbar_of
 
 __all__ = [
     "ConsoleRefused",
     "Debugger",
     "Grant",
+    "Toolbar",
     "broken_app",
     "debugger_of",
     "find_grant",
@@ -17,4 +19,5 @@ __all__ = [
     "redact",
     "revoke_console",
     "shown",
+    "toolbar_of",
 ]

@@ -6,7 +6,7 @@ import hmac
 import inspect
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -17,14 +17,15 @@ from demijohn.debug.console import make_namespace, run_code
 from demijohn.debug.documents import as_markdown, as_problem
 from demijohn.debug.editor import Editor
 from demijohn.debug.grant import Grant, find_grant
-from demijohn.debug.markup import escaped
 from demijohn.debug.page import Action, Link, Page, Panel, rows
-from demijohn.debug.redaction import HIDDEN, is_secret, redact, shown, text_of
+from demijohn.debug.panels import panel_html
+from demijohn.debug.redaction import redact, text_of
 from demijohn.debug.report import describe, make_report
 from demijohn.debug.rules import COOKIE, Refused, check_call, check_peer, check_token, log_refusal
 from demijohn.debug.shelf import Kept, Shelf
+from demijohn.debug.toolbar import toolbar_of
 from demijohn.errors import NotFound
-from demijohn.http import Markup, Request, Response
+from demijohn.http import Request, Response
 from demijohn.schema import to_json
 
 __all__ = ["Debugger", "debugger_of"]
@@ -119,7 +120,7 @@ class Debugger:
                         told = await told
                 if told is None:
                     continue
-                found.append(Panel(title, _panel_html(told)))
+                found.append(Panel(title, panel_html(told)))
             except Exception as error:
                 logger.warning("The debug panel %s failed", title, exc_info=error)
                 found.append(Panel(title, rows([("failed", f"{type(error).__name__}: {text_of(error)}")])))
@@ -158,7 +159,7 @@ class Debugger:
         try:
             check_peer(request, self.app, find_grant())
             if request.method == "GET":
-                return self._again(name, request)
+                return await self._again(name, request)
             check_call(request)
             answer = self._calls().get(name)
             if answer is None:
@@ -181,12 +182,16 @@ class Debugger:
     def _calls(self) -> dict[str, Callable[[_Call, Request], Any]]:
         return {"action": self._act, "unlock": self._unlock, "console": self._evaluate}
 
-    def _again(self, name: str, request: Request) -> Response:
+    async def _again(self, name: str, request: Request) -> Response:
         kept = self.shelf.find(name)
         if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             raise Refused("another site asked for a page of the debugger")
         if name in self._calls():
             raise Refused("only POST is answered here", status=405)
+        if self.app.notes is not None:
+            shown = await toolbar_of(self.app).serve(name, request)
+            if shown is not None:
+                return shown
         if kept is None:
             raise NotFound("That failure is no longer kept: the code was reloaded, or ten minutes are over.")
         return self._page(kept, request, status=200)
@@ -256,36 +261,6 @@ class Debugger:
 def _json(document: Mapping[str, Any], status: int = 200) -> Response:
     headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
     return Response(to_json(dict(document)), status, headers, content_type="application/json")
-
-
-def _panel_html(told: Any) -> str:
-    """Return what a panel tells as HTML: markup as it is, mappings and pairs as rows, mappings in a list as a table."""
-    if isinstance(told, Markup):
-        return f'<div class="html">{str.__str__(told)}</div>'
-    if isinstance(told, Mapping):
-        return rows([_cell(name, value) for name, value in told.items()])
-    if isinstance(told, str):
-        return f'<div class="html">{escaped(redact(told))}</div>'
-    if isinstance(told, Iterable):
-        items = list(told)[:500]
-        if items and all(isinstance(item, Mapping) for item in items):
-            names = list(dict.fromkeys(name for item in items for name in item))
-            head = "".join(f"<th>{escaped(name)}</th>" for name in names)
-            body = "".join(
-                "<tr>" + "".join(f"<td>{escaped(_cell(name, item.get(name, ''))[1])}</td>" for name in names) + "</tr>"
-                for item in items
-            )
-            return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        if items and all(isinstance(item, tuple) and len(item) == 2 for item in items):
-            return rows([_cell(name, value) for name, value in items])
-        return rows([(str(index), _cell("", item)[1]) for index, item in enumerate(items, 1)])
-    return f'<div class="html">{escaped(shown(told))}</div>'
-
-
-def _cell(name: object, value: object) -> tuple[str, str]:
-    if is_secret(name) and value:
-        return text_of(name), HIDDEN
-    return text_of(name), redact(text_of(value))[:4000] if isinstance(value, str | int | float) else shown(value)
 
 
 _debuggers: "WeakKeyDictionary[Any, Debugger]" = WeakKeyDictionary()

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
+from time import perf_counter
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -207,7 +208,10 @@ class Templates:
         app = request.app
         if app.sends_signals:
             app.signals.template_rendered.send(app, template=name, context=page.context)
+        began = perf_counter()
         body = self.environment.render_name(name, page.context, base=base)
+        if app.notes is not None:
+            app.note("Templates", _note(name, page.context, perf_counter() - began))
         response = Response(body.encode(), page.status, content_type=_type_of(page.template))
         if block is not None:
             response.headers.add_vary("HX-Request", "HX-Request-Type")
@@ -332,6 +336,11 @@ class _Processor:
 
     def __call__(self, unit: Any) -> Any:
         return self.function(unit) if self.takes_request else self.function()
+
+
+def _note(name: str, context: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    names = ", ".join(f"{key}: {type(value).__name__}" for key, value in context.items())
+    return {"template": name, "ms": round(seconds * 1000, 3), "context": names}
 
 
 def _wait(processors: tuple[_Processor, ...]) -> bool:
