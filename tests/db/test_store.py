@@ -10,8 +10,8 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
+from demijohn.db import LockNotAvailable, StatementTimeout
 from demijohn.db.database import Database
 from demijohn.db.dialects.store import Store
 from demijohn.db.engines import DatabaseTimeouts
@@ -63,8 +63,9 @@ async def test_a_statement_has_a_limit(tmp_path: Path) -> None:
     """A read over the statement timeout is an error, not a thread lost for good."""
     database = Database(f"sqlite:///{tmp_path}/test.db", timeouts=DatabaseTimeouts(statement=0.05))
     async with database.unit():
-        with pytest.raises(OperationalError, match="interrupted"):
+        with pytest.raises(StatementTimeout) as slow:
             await database.execute(SLOW.format(500_000_000))
+    assert "interrupted" in str(slow.value.__cause__)
     await database.dispose()
 
 
@@ -95,8 +96,8 @@ async def test_writers_take_turns(sqlite: Database) -> None:
         assert (await sqlite.execute("select n from counter")).scalar() == 50
 
 
-async def test_the_writer_is_named(tmp_path: Path) -> None:
-    """Who waits too long for the turn learns who has it."""
+async def test_the_writer_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Who waits too long for the turn gets 503, and the log says who has it."""
     database = Database(f"sqlite:///{tmp_path}/test.db", timeouts=DatabaseTimeouts(lock=0.05))
 
     async def other() -> None:
@@ -106,9 +107,12 @@ async def test_the_writer_is_named(tmp_path: Path) -> None:
 
     task = asyncio.create_task(other())
     await asyncio.sleep(0.05)
-    with pytest.raises(OperationalError, match="POST /slow writes"):
-        async with database.unit():
+    with pytest.raises(LockNotAvailable) as busy:
+        async with database.unit("POST /quick"):
             await database.execute("create table u (x)")
+    assert ("retry-after", "1") in busy.value.headers
+    assert "POST /slow writes" in caplog.text
+    assert "POST /quick: a lock" in caplog.text
     await task
     await database.dispose()
 

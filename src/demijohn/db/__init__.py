@@ -45,20 +45,30 @@ from demijohn.db.faults import (
 )
 from demijohn.db.mixins import Ordered, SoftDelete, Timestamps
 from demijohn.db.models import Model, UUIDModel
+from demijohn.db.outages import (
+    ConnectionLost,
+    LockNotAvailable,
+    OutcomeUnknown,
+    PoolExhausted,
+    StatementTimeout,
+    Unreachable,
+)
 from demijohn.db.pages import KeysetPage, Paginated
 from demijohn.db.querysets import QuerySet, RowSet
 from demijohn.db.related import avg_of, count_of, exists_of, max_of, min_of, sum_of
 from demijohn.db.relations import belongs_to, has_many, has_one, many_to_many
 from demijohn.db.storage import now, uuid7
-from demijohn.db.violations import ForeignKeyViolation, StillReferenced, UniqueViolation
+from demijohn.db.violations import ForeignKeyViolation, StillReferenced, UniqueViolation, ValueRefused
 from demijohn.db.watching import max_queries
 
 __all__ = [
     "AlreadyBegun",
+    "ConnectionLost",
     "Database",
     "DatabaseTimeouts",
     "ForeignKeyViolation",
     "KeysetPage",
+    "LockNotAvailable",
     "Mapped",
     "Model",
     "ModelError",
@@ -67,16 +77,21 @@ __all__ = [
     "NotLoaded",
     "Ordered",
     "OtherTask",
+    "OutcomeUnknown",
     "Paginated",
+    "PoolExhausted",
     "QueryError",
     "QuerySet",
     "RowSet",
     "SoftDelete",
+    "StatementTimeout",
     "StillReferenced",
     "Timestamps",
     "TransactionLost",
     "UUIDModel",
     "UniqueViolation",
+    "Unreachable",
+    "ValueRefused",
     "avg_of",
     "belongs_to",
     "column",

@@ -17,6 +17,7 @@ from demijohn.db.declarative import Declarative
 from demijohn.db.descriptions import describe, python_type, typed
 from demijohn.db.models import Model
 from demijohn.db.relations import Link, key_of
+from demijohn.db.violations import ValueRefused
 from demijohn.errors import ConfigurationError, FieldError, NotFound, ValidationFailed
 from demijohn.http import Request
 from demijohn.routing import Converter, Parameter, Route
@@ -94,7 +95,10 @@ def _loader(model: type[Model], parameter: HandlerParameter) -> Callable[[Reques
     async def load(request: Request) -> Any:
         value = request.path_params[name]
         query = model.query()
-        found = await (query.get(value) if is_key else query.where(**{key: value}).one_or_none())
+        try:
+            found = await (query.get(value) if is_key else query.where(**{key: value}).one_or_none())
+        except ValueRefused:  # no row can have it
+            found = None
         if found is None and not may_be_none:
             raise NotFound(f"No such {model.__name__}.")
         return found

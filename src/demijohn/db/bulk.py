@@ -5,15 +5,15 @@ from typing import Any, TypeVar
 
 from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from demijohn.db.building import Building
-from demijohn.db.checking import check_rows, unchecked
+from demijohn.db.checking import check_rows, check_types, is_expression, unchecked
 from demijohn.db.declarative import Declarative
 from demijohn.db.faults import QueryError
 from demijohn.db.naming import attribute_of
 from demijohn.db.units import Unit, current_scope, work
-from demijohn.db.violations import translate
+from demijohn.db.violations import refused_value, translate
 
 __all__ = ["bulk_create", "bulk_update", "delete_rows", "update_rows", "upsert"]
 
@@ -28,6 +28,11 @@ def _told(unit: Unit, model: type[Declarative], function: Callable[..., T], *arg
         return function(unit, model, *arguments)
     except IntegrityError as error:
         raise translate(error, unit.session, model=model) from error
+    except DBAPIError as error:
+        refused = refused_value(error)
+        if refused is None:
+            raise
+        raise refused from error
 
 
 def _check_names(model: type[Declarative], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -69,6 +74,8 @@ async def bulk_create(model: type[M], rows: Sequence[Any], ignore_conflicts: boo
 def _check_values(model: type[Declarative], rows: Sequence[Mapping[str, Any]], validate: bool) -> None:
     if validate:
         check_rows(model, rows, complete=True)
+    else:
+        check_types(model, rows)
 
 
 def _add_all(unit: Unit, rows: Sequence[Any], validate: bool) -> list[Any]:
@@ -134,6 +141,7 @@ async def upsert(
     unit = current_scope().unit_for(model)
     _check_names(model, many)
     _check_names(model, [dict.fromkeys([*on, *(change or ())])])
+    check_types(model, many)
     return await work(unit.scope, _told, unit, model, _upsert, many, list(on), change)
 
 
@@ -188,6 +196,8 @@ async def bulk_update(model: type[M], rows: Sequence[Any], validate: bool) -> in
                 )
         if validate:
             check_rows(model, rows)
+        else:
+            check_types(model, rows)
         await work(unit.scope, _told, unit, model, _update, rows)
         return len(rows)
     await work(unit.scope, _add_all, unit, rows, validate)
@@ -226,11 +236,7 @@ def update_rows(unit: Unit, query: Building[Any], values: Mapping[str, Any]) -> 
         raise QueryError(
             "update() was given no values.", why="There is nothing to change.", fix="update(published=True)"
         )
-    plain = {
-        name: value
-        for name, value in values.items()
-        if not hasattr(value, "__clause_element__") and not hasattr(value, "compare")
-    }
+    plain = {name: value for name, value in values.items() if not is_expression(value)}
     settings: dict[str, Any] = {}
     for name, value in values.items():
         attribute = attribute_of(model, name)

@@ -9,19 +9,22 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Column, Computed, inspect
+from sqlalchemy import BigInteger, Column, Computed, Integer, SmallInteger, inspect
 from sqlalchemy.orm import Session
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.types import TypeEngine
 
 from demijohn._lib.sentinels import MISSING
 from demijohn.db.declarative import Declarative
 from demijohn.db.descriptions import describe, typed
-from demijohn.db.storage import UTCDateTime
+from demijohn.db.storage import DecimalType, UTCDateTime
 from demijohn.errors import FieldError, ValidationFailed
-from demijohn.schema import Field, converter, field_error
+from demijohn.schema import MESSAGES, Field, converter, field_error
 from demijohn.schema.rules import Rule, rules_of
 
-__all__ = ["check_rows", "check_session", "unchecked"]
+__all__ = ["check_rows", "check_session", "check_types", "is_expression", "unchecked"]
 
+MESSAGES.setdefault("characters", "This holds characters that cannot be stored.")
 _FAMILIES: dict[type, str] = {
     str: "text",
     bytes: "bytes",
@@ -40,7 +43,7 @@ _FAMILIES: dict[type, str] = {
 class _Checker:
     """The compiled check of one model."""
 
-    __slots__ = ("changed", "fields", "new", "readers", "required")
+    __slots__ = ("changed", "fields", "new", "readers", "required", "types")
 
     def __init__(self, model: type[Declarative]) -> None:
         self.fields: dict[str, Field] = {}
@@ -49,15 +52,30 @@ class _Checker:
             attribute = model.__mapper__.column_attrs.get(name)
             column = None if attribute is None else attribute.columns[0]
             if isinstance(column, Column) and not isinstance(column.server_default, Computed):
-                if isinstance(column.type, UTCDateTime):
-                    field = field.replace(timezone=True)
-                self.fields[name] = field
+                self.fields[name] = field = _bounded(field, column.type)
                 # What a relation fills in is known only while the flush runs, and the database holds it.
                 if field.required and "key_of" not in field.extra and not column.foreign_keys:
                     self.required.append(name)
         self.readers: dict[str, Callable[[Any], Any]] = {}
         self.new = _compile(self.fields, self.required)
         self.changed = _compile(self.fields, [])
+        self.types = _compile({name: _bare(field) for name, field in self.fields.items()}, [])
+
+    def type_errors(self, values: Mapping[str, Any]) -> list[FieldError]:
+        """Return the errors of values whose type the database would not keep as it is."""
+        found: list[FieldError] = []
+        for name, value in values.items():
+            field = self.fields.get(name)
+            tp = None if field is None else field.type
+            if field is None or value is None or not isinstance(tp, type) or tp not in _FAMILIES:
+                continue
+            if isinstance(value, tp) or is_expression(value) or (tp in _NUMBERS and isinstance(value, _NUMBERS[tp])):
+                continue
+            try:
+                converter(tp, place=("body", name))(value)
+            except ValidationFailed as failed:
+                found += failed.errors
+        return found
 
     def errors(self, values: Mapping[str, Any], *, complete: bool) -> list[FieldError]:
         """Return every error of the values."""
@@ -69,7 +87,10 @@ class _Checker:
                 if (complete and name in self.required) or (value is None and not _may_be_none(field)):
                     found.append(field_error(place, "missing"))
                 continue
-            if _is_expression(value):
+            if is_expression(value):
+                continue
+            if isinstance(value, str) and not _is_storable(value):
+                found.append(field_error(place, "characters"))
                 continue
             read = self.readers.get(name)
             if read is None:
@@ -81,13 +102,51 @@ class _Checker:
         return found
 
 
+def _bounded(field: Field, kind: TypeEngine[Any]) -> Field:
+    """Return a field with the bounds of its column, which servers hold in their own ways or not at all."""
+    if isinstance(kind, UTCDateTime):
+        return field.replace(timezone=True)
+    if isinstance(kind, DecimalType) and field.type is Decimal:
+        most = Decimal(10) ** (kind.precision - kind.scale)
+        return field.replace(
+            lt=most if field.lt is None and field.le is None else field.lt,
+            gt=-most if field.gt is None and field.ge is None else field.gt,
+        )
+    if isinstance(kind, Integer) and field.type is int:
+        most_bits = 63 if isinstance(kind, BigInteger) else 15 if isinstance(kind, SmallInteger) else 31
+        return field.replace(
+            le=2**most_bits - 1 if field.lt is None and field.le is None else field.le,
+            ge=-(2**most_bits) if field.gt is None and field.ge is None else field.ge,
+        )
+    return field
+
+
+def _bare(field: Field) -> Field:
+    return Field(type=field.type, name=field.name)
+
+
+_NUMBERS: dict[type, tuple[type, ...]] = {float: (int, Decimal), Decimal: (int, float)}
+
+
+def _is_storable(text: str) -> bool:
+    """Return whether every database can keep a text: PostgreSQL has no NUL, and UTF-8 no half of a pair."""
+    if "\0" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _may_be_none(field: Field) -> bool:
     # A default stands for None in an INSERT; the database has the last word.
     return field.nullable or not field.required or "key_of" in field.extra
 
 
-def _is_expression(value: Any) -> bool:
-    return hasattr(value, "__clause_element__") or hasattr(value, "_execute_on_connection") or hasattr(value, "compare")
+def is_expression(value: Any) -> bool:
+    """Return whether a value is an expression of SQL, which the database computes (Any: any value)."""
+    return isinstance(value, ClauseElement) or hasattr(value, "__clause_element__")
 
 
 def _compile(fields: Mapping[str, Field], required: Sequence[str]) -> Callable[[Mapping[str, Any]], bool]:
@@ -117,6 +176,9 @@ def _tests(field: Field, index: int, names: dict[str, Any]) -> str | None:
     if tp in _FAMILIES:
         for number, rule in enumerate(rules_of(field, _FAMILIES[tp])):
             tests.append(_source(rule, f"k{index}_{number}", names))
+        if tp is str:
+            names["storable"] = _is_storable
+            tests.append("(v.isascii() and '\\0' not in v or storable(v))")
     elif not issubclass(tp, Enum):
         return f"isinstance(v, t{index})"
     return " and ".join(tests)
@@ -168,6 +230,24 @@ def _holds(check: Callable[[Mapping[str, Any]], bool], values: Mapping[str, Any]
         return check(values)
     except (TypeError, ValueError, ArithmeticError):
         return False
+
+
+def check_types(model: type[Declarative], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Check the types of the values of mappings, and nothing else.
+
+    Raises:
+        ValidationFailed: A value is of another kind than its column.
+    """
+    checker = _checker(model)
+    errors: list[FieldError] = []
+    for index, row in enumerate(rows):
+        if not _holds(checker.types, row):
+            found = checker.type_errors(row)
+            if len(rows) > 1:
+                found = [error._replace(place=("body", index, *error.place[1:])) for error in found]
+            errors += found
+    if errors:
+        raise ValidationFailed(errors)
 
 
 def check_rows(model: type[Declarative], rows: Sequence[Mapping[str, Any]], *, complete: bool = False) -> None:

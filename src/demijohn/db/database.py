@@ -25,11 +25,13 @@ from demijohn.db.declarative import Declarative
 from demijohn.db.driver import Frame, current_task, drive
 from demijohn.db.driving import Driving
 from demijohn.db.engines import DatabaseTimeouts, Plan, Resources, make_plan
-from demijohn.db.faults import is_lost_race
+from demijohn.db.faults import QueryError
 from demijohn.db.models import Model
+from demijohn.db.outages import is_lost_race
 from demijohn.db.pinning import pinned
 from demijohn.db.units import Home, Scope, Unit, _scope, current_unit, work
 from demijohn.db.watching import queries_so_far
+from demijohn.errors import ServiceUnavailable
 
 __all__ = ["Block", "Database", "UnitBlock"]
 
@@ -226,7 +228,14 @@ class Database:
 
         Raises:
             AlreadyBegun: One of the options was given within a transaction.
+            QueryError: There is no such isolation level.
         """
+        if isolation is not None and isolation.upper() not in _LEVELS:
+            raise QueryError(
+                f"The isolation level {isolation[:80]!r} was asked for.",
+                why=f"The levels are {', '.join(_LEVELS)}.",
+                fix='db.transaction(isolation="SERIALIZABLE")',
+            )
         return Block(self, isolation, read_only, durable)
 
     def on_commit(self, hook: Callable[[], object]) -> None:
@@ -302,7 +311,7 @@ class Database:
             try:
                 async with self.transaction(isolation=isolation, durable=True):
                     return await function()
-            except DBAPIError as error:
+            except (DBAPIError, ServiceUnavailable) as error:
                 if attempt == times or not is_lost_race(error):
                     raise
             await asyncio.sleep(random.uniform(0.5, 1.5) * 0.01 * 2**attempt)  # noqa: S311 - it only spreads them
@@ -323,6 +332,9 @@ class Database:
 
     def _tables(self, base: type[Declarative]) -> list[Any]:
         return [table for table in base.metadata.sorted_tables if table.info.get("database", "default") == self.alias]
+
+
+_LEVELS = ("READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
 
 
 def _remove(path: str, pid: int) -> None:

@@ -15,13 +15,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from threading import get_ident
 from types import coroutine as generator_coroutine
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from greenlet import getcurrent, greenlet
 
 from demijohn._lib.concurrency import find_servant, wait_in_thread
 
-__all__ = ["Frame", "drive", "enter", "is_inside", "run_in_greenlet", "spawn"]
+__all__ = ["Frame", "drive", "enter", "is_inside", "run_in_greenlet", "spawn", "work"]
 
 T = TypeVar("T")
 current_task = asyncio.current_task
@@ -168,6 +168,31 @@ def spawn(function: Callable[..., T], /, *arguments: Any) -> Generator[Any, Any,
     It gets a greenlet of its own; this is for tasks that nobody drives.
     """
     return cast("T", (yield from _switching(_Greenlet(function), arguments, None)))
+
+
+class Framed(Protocol):
+    """A scope: what knows who runs the code."""
+
+    @property
+    def frame(self) -> Frame: ...
+
+
+async def work(scope: Framed, function: Callable[..., T], /, *arguments: Any) -> T:
+    """Run a plain function that waits for the database.
+
+    It runs in the greenlet of the driven task, else in one of its own.
+
+    Arguments are passed on (Any: those of any function).
+    """
+    frame = scope.frame
+    if frame.driven and frame.task is current_task():
+        if not frame.inside:
+            await enter()
+            return function(*arguments)
+        if is_inside():
+            return function(*arguments)
+        # A coroutine that plain code inside of the greenlet waits for: it runs outside, and gets a greenlet of its own.
+    return await spawn(function, *arguments)
 
 
 def run_in_greenlet(function: Callable[[], T], wait: Callable[[Awaitable[Any]], Any] | None = None) -> T:

@@ -1,19 +1,15 @@
 """What can go wrong with the database, each told in three beats."""
 
 import asyncio
-import logging
-import sqlite3
 from collections.abc import Iterable
-from time import monotonic
 from typing import Any
 
 from sqlalchemy.exc import DontWrapMixin
 
 from demijohn._lib.text import did_you_mean
-from demijohn._lib.translation import gettext
 from demijohn.db.driver import Frame
 from demijohn.db.watching import place
-from demijohn.errors import ConfigurationError, DemijohnError, OutsideContext, ServiceUnavailable
+from demijohn.errors import ConfigurationError, DemijohnError, OutsideContext
 
 __all__ = [
     "AlreadyBegun",
@@ -25,11 +21,7 @@ __all__ = [
     "OtherTask",
     "QueryError",
     "TransactionLost",
-    "is_lost_race",
-    "pool_is_empty",
 ]
-
-_log = logging.getLogger("demijohn.db")
 
 
 class NoUnit(OutsideContext):
@@ -141,38 +133,9 @@ class AlreadyBegun(DemijohnError):
         )
 
 
-def pool_is_empty(alias: str, connections: int, holders: Iterable[Any]) -> ServiceUnavailable:
-    """Return the 503 for a full pool, and log who holds the connections.
-
-    Holders are units of work (Any: they are made above this module).
-    """
-    now = monotonic()
-    held = sorted(((now - unit.since, unit.scope.label or "a script") for unit in holders), reverse=True)
-    names = "; ".join(f"{label} for {age:.1f} s" for age, label in held[:10]) or "nobody that is known"
-    _log.error("All %d connections of the database %r are in use (DJN-807). Held by: %s", connections, alias, names)
-    return ServiceUnavailable(gettext("The database is busy."), headers=[("retry-after", "1")])
-
-
 def unknown(word: str, known: Any) -> str:
     """Return the sentence that names what was probably meant.
 
     Any: an iterable of names.
     """
     return did_you_mean(word, known)
-
-
-_RACES = {"40001", "40P01"}
-_RACE_NUMBERS = {1213, 1205}
-
-
-def is_lost_race(error: BaseException) -> bool:
-    """Return whether an error means that the same transaction may succeed if it is run again."""
-    original = getattr(error, "orig", None)
-    if original is None:
-        return False
-    if getattr(original, "sqlstate", None) in _RACES:
-        return True
-    if getattr(original, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-        return True
-    first = original.args[0] if getattr(original, "args", None) else None
-    return first in _RACE_NUMBERS or str(original).startswith(("ORA-08177", "ORA-00060"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import partial
@@ -17,14 +18,16 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.util.concurrency import await_
 
 from demijohn.app.context import find_unit
 from demijohn.db.checking import check_session
-from demijohn.db.driver import Frame, current_task, enter, is_inside, run_in_greenlet, spawn
+from demijohn.db.driver import Frame, is_inside, run_in_greenlet, work
 from demijohn.db.engines import Resources
 from demijohn.db.events import Change, calls_for, changes_of, receivers
-from demijohn.db.faults import AlreadyBegun, NoDatabase, NotInside, NoUnit, OtherTask, TransactionLost, pool_is_empty
-from demijohn.db.violations import translate
+from demijohn.db.faults import AlreadyBegun, NoDatabase, NotInside, NoUnit, OtherTask, TransactionLost
+from demijohn.db.outages import is_deadlock, is_stale, pool_is_empty, raise_told, told, unreachable
+from demijohn.db.violations import refused_value, translate
 
 __all__ = ["STREAM", "Scope", "Unit", "UnitSession", "current_scope", "current_unit", "set_finder", "work"]
 
@@ -32,6 +35,7 @@ T = TypeVar("T")
 _log = logging.getLogger("demijohn.db")
 STREAM = "demijohn_stream"
 """The execution option of a connection that only streams rows."""
+_RETRIES = 3
 _scope: ContextVar["Scope | None"] = ContextVar("demijohn_db_scope", default=None)
 
 
@@ -173,24 +177,6 @@ def current_unit(database: Home) -> "Unit":
     return current_scope().unit(database)
 
 
-async def work(scope: Scope, function: Callable[..., T], /, *arguments: Any) -> T:
-    """Run a plain function that waits for the database.
-
-    It runs in the greenlet of the driven task, else in one of its own.
-
-    Arguments are passed on (Any: those of any function).
-    """
-    frame = scope.frame
-    if frame.driven and frame.task is current_task():
-        if not frame.inside:
-            await enter()
-            return function(*arguments)
-        if is_inside():
-            return function(*arguments)
-        # A coroutine that plain code inside of the greenlet waits for: it runs outside, and gets a greenlet of its own.
-    return await spawn(function, *arguments)
-
-
 class UnitSession(Session):
     """The SQLAlchemy session of a unit of work.
 
@@ -235,6 +221,8 @@ class UnitSession(Session):
             return super()._connection_for_bind(engine, execution_options, **options)
         except PoolTimeout:
             raise self._pool_is_empty() from None
+        except (OSError, DBAPIError) as error:
+            raise unreachable(self.unit.database.alias, error) from error
 
     def _check(self) -> None:
         """Refuse whom the unit does not belong to, where nothing can wait, and what would go on after a loss."""
@@ -257,16 +245,18 @@ class UnitSession(Session):
         had_begun = unit.is_begun()
         if unit.database.pin is not None:
             options = unit.note_pinned(statement, options)
-        try:
-            return super()._execute_internal(statement, params, **options)
-        except BaseException as error:
-            if self._flushing:  # the flush sees to it
-                raise
-            if not unit.survives(error) or not isinstance(error, DBAPIError):
-                unit.statement_failed(error, had_begun)
-                raise
-        # Nothing was begun, so nothing is lost, and the statement runs again on another connection.
-        return super()._execute_internal(statement, params, **options)
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return super()._execute_internal(statement, params, **options)
+            except BaseException as error:
+                if self._flushing:  # the flush sees to it
+                    raise
+                if not unit.survives(error, had_begun, attempt) or not isinstance(error, DBAPIError):
+                    unit.statement_failed(error, had_begun)
+                    raise_told(error, unit.told(error))
+            # Nothing was begun, so nothing is lost, and the statement runs again.
 
     def _flush(self, objects: Any = None) -> None:
         if self._is_plain():
@@ -284,22 +274,17 @@ class UnitSession(Session):
             super()._flush(objects)
         except PoolTimeout:
             raise self._pool_is_empty() from None
-        except DBAPIError as error:
+        except (OSError, DBAPIError) as error:
+            if not isinstance(error, DBAPIError) or error.statement is None:
+                raise unreachable(unit.database.alias, error) from error
             loses = unit.undo_flush() or had_begun
-            told = translate(error, self, written) if isinstance(error, IntegrityError) else error
+            better: BaseException = translate(error, self, written) if isinstance(error, IntegrityError) else error
             if loses:
                 unit.lost = error
-            if told is error:
-                raise
-            raise told from error
+            raise_told(error, unit.told(error) if better is error else better)
         if changes:
             unit.note(changes)
         return None
-
-
-def _is_stale(error: BaseException) -> bool:
-    """Return whether a table has changed since the server prepared the statement; prepared anew it may run."""
-    return type(getattr(error, "orig", None)).__name__ == "InvalidCachedStatementError"
 
 
 @event.listens_for(UnitSession, "after_begin")
@@ -373,19 +358,34 @@ class Unit:
         if engine is None:
             self._forget_connection()
 
-    def survives(self, error: BaseException) -> bool:
-        """After an error: replace a connection that went.
+    def survives(self, error: BaseException, had_begun: bool, attempt: int) -> bool:
+        """After an error: return whether the unit can go on as if nothing had been, and the statement be run again.
 
-        Return whether the unit can go on as if nothing had been.
+        It can where nothing was begun: a connection that went is replaced, and a lost race is run again.
         """
         connection = self.connection
-        if connection is None or not (connection.invalidated or _is_stale(error)):
+        if connection is None or attempt > _RETRIES:
             return False
-        if self.is_begun() or self.depth or self.session._flushing:
-            self.lost = error
+        if connection.invalidated or is_stale(error):
+            if self.is_begun() or self.depth or self.session._flushing:
+                self.lost = error
+                return False
+            self.release()
+            return True
+        if had_begun or self.depth or not is_deadlock(error) or self.database.pin is not None:
             return False
-        self.release()
+        if self._raw is not None:
+            self._raw.rollback()
+        await_(asyncio.sleep(random.uniform(0.5, 1.5) * 0.005 * 2**attempt))  # noqa: S311 - it only spreads them
         return True
+
+    def told(self, error: BaseException, *, committing: bool = False) -> BaseException:
+        """Return what to raise instead of an error of the driver, where it means an outage."""
+        if not isinstance(error, Exception):
+            return error
+        return refused_value(error) or told(
+            error, alias=self.database.alias, label=self.scope.label or "a script", committing=committing
+        )
 
     def statement_failed(self, error: BaseException, had_begun: bool) -> None:
         """After a statement that failed in a transaction.
@@ -408,9 +408,15 @@ class Unit:
             return False
         savepoint, mark = self.savepoints[-1]
         if savepoint is not None:
-            savepoint.rollback()
             self.savepoints[-1] = (None, mark)
+            self._roll_back_to(savepoint)
         return True
+
+    def _roll_back_to(self, savepoint: SessionTransaction) -> None:
+        try:
+            savepoint.rollback()
+        except DBAPIError as error:  # the server has undone the whole transaction, as MariaDB does after a deadlock
+            self.lost = error
 
     def _forget_connection(self) -> None:
         self.connection = self._raw = None
@@ -446,8 +452,11 @@ class Unit:
     def begin(self, *, isolation: str | None = None, read_only: bool = False) -> None:
         """Send BEGIN now, unless it was sent; runs inside of a greenlet."""
         self.session.connection()
-        if self._raw is not None:
-            self._raw.begin_now(isolation=isolation, read_only=read_only)
+        try:
+            if self._raw is not None:
+                self._raw.begin_now(isolation=isolation, read_only=read_only)
+        except Exception as error:
+            raise_told(error, self.told(error))
 
     def begin_block(self, isolation: str | None, read_only: bool, durable: bool) -> None:
         """Enter a `transaction()` block: BEGIN, or a savepoint within a transaction."""
@@ -468,7 +477,7 @@ class Unit:
             lost, self.lost = self.lost, None
             if failed or lost is not None:
                 if savepoint is not None:
-                    savepoint.rollback()
+                    self._roll_back_to(savepoint)
                 del self.hooks[mark:]
                 if not failed and lost is not None:
                     raise TransactionLost(lost)
@@ -488,7 +497,10 @@ class Unit:
         try:
             self.session.flush()
             wrote = self.wrote or self.is_begun()
-            self.session.commit()
+            try:
+                self.session.commit()
+            except DBAPIError as error:
+                raise_told(error, self.told(error, committing=wrote))
             self.wrote = wrote and self.database.pin is None
         except BaseException:
             self.roll_back()

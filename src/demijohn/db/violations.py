@@ -15,10 +15,11 @@ from demijohn.db.relations import links_of
 from demijohn.errors import Conflict, FieldError, ValidationFailed
 from demijohn.schema import MESSAGES, field_error
 
-__all__ = ["ForeignKeyViolation", "StillReferenced", "UniqueViolation", "translate"]
+__all__ = ["ForeignKeyViolation", "StillReferenced", "UniqueViolation", "ValueRefused", "refused_value", "translate"]
 
 MESSAGES.setdefault("unique", _("This value is taken already."))
 MESSAGES.setdefault("foreign_key", _("There is no such {target}."))
+MESSAGES.setdefault("unfit", "This value does not fit: it is too large, too long, or holds characters it cannot keep.")
 MESSAGES.setdefault("check", _("This is not allowed: {constraint}."))
 
 
@@ -56,6 +57,34 @@ class Refusal(NamedTuple):
     name: str = ""
     table: str = ""
     columns: tuple[str, ...] = ()
+
+
+class ValueRefused(ValidationFailed):
+    """422: no column can hold a value: it is too large, too long, or no text."""
+
+
+_COLUMN = re.compile(r"for column [`']?(?:[^`'.]+[`']?\.[`']?)*([^`'.]+)[`']")
+_STATES = {"22001", "22003", "22021", "22P05"}
+_NUMBERS = {1406, 1264, 1366, 1292}
+
+
+def refused_value(error: BaseException) -> ValueRefused | None:
+    """Return the error to raise where a driver or server cannot take a value of the input, or None."""
+    original: Any = getattr(error, "orig", None) or error
+    text = str(original)
+    first = original.args[0] if getattr(original, "args", None) else None
+    refused = (
+        isinstance(original, OverflowError | UnicodeEncodeError)
+        or getattr(original, "sqlstate", None) in _STATES
+        or (isinstance(first, int) and first in _NUMBERS)
+        or ("invalid input for query argument" in text and ("out of int" in text or "can't encode" in text))
+        or text.startswith(("ORA-12899", "ORA-01438"))
+    )
+    if not refused:
+        return None
+    match = _COLUMN.search(text)
+    place = ("body", match[1]) if match else ("body",)
+    return ValueRefused([field_error(place, "unfit")])
 
 
 _SQLITE = re.compile(r"^(UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: (.*))?$")

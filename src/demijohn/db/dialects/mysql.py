@@ -9,9 +9,11 @@ from sqlalchemy.dialects.mysql.asyncmy import (
 )
 from sqlalchemy.dialects.mysql.base import MySQLDDLCompiler
 from sqlalchemy.dialects.mysql.mariadb import MariaDBDialect as _MariaDBDialect
+from sqlalchemy.dialects.mysql.mysqldb import MySQLCompiler_mysqldb
 from sqlalchemy.util.concurrency import await_
 
 from demijohn._lib.extras import need
+from demijohn.db.dialects.checked import CheckedNames
 from demijohn.db.dialects.deferral import DeferredBegin
 
 __all__ = ["MariaDBDialect", "MySQLDialect"]
@@ -52,12 +54,27 @@ class _Connection(AsyncAdapt_asyncmy_connection):
             super().rollback()
 
 
+_SET_OPTION, _MULTI_STATEMENTS_OFF = 0x1B, b"\x01\x00"
+
+
+async def _one_statement(connecting: Any) -> Any:
+    """Connect, and have the server refuse a second statement behind a semicolon; the driver asks for them always."""
+    connection = await connecting
+    try:
+        await connection._execute_command(_SET_OPTION, _MULTI_STATEMENTS_OFF)
+        await connection.read_packet()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 class _Driver(AsyncAdapt_asyncmy_dbapi):
     def connect(self, *arguments: Any, **options: Any) -> Any:
         create = options.pop("async_creator_fn", self.asyncmy.connect)
         statement, lock = options.pop("statement_limit", 0), options.pop("lock_limit", 0)
         options.setdefault("charset", "utf8mb4")
-        connection = await_(_Connection.create(self, create(*arguments, autocommit=True, **options)))
+        connection = await_(_Connection.create(self, _one_statement(create(*arguments, autocommit=True, **options))))
         # The two servers share a protocol and a URL, and name the limit of a statement each in its own way.
         is_mariadb = "mariadb" in str(connection._connection.get_server_info()).lower()
         limit = f"max_statement_time={statement:g}" if is_mariadb else f"max_execution_time={int(statement * 1000)}"
@@ -73,6 +90,10 @@ class _DDLCompiler(MySQLDDLCompiler):
         return f"PRIMARY KEY ({names})" if names else ""
 
 
+class _Compiler(CheckedNames, MySQLCompiler_mysqldb):
+    pass
+
+
 class MySQLDialect(DeferredBegin, MySQLDialect_asyncmy):
     """`mysql+demijohn`: the server's autocommit is on.
 
@@ -82,6 +103,7 @@ class MySQLDialect(DeferredBegin, MySQLDialect_asyncmy):
     driver = "demijohn"
     supports_statement_cache = True
     ddl_compiler = _DDLCompiler
+    statement_compiler = _Compiler
 
     @classmethod
     def import_dbapi(cls) -> Any:

@@ -5,6 +5,7 @@ A unit of work that only read ends without a round trip.
 
 from typing import Any
 
+from sqlalchemy.dialects.oracle.cx_oracle import OracleCompiler_cx_oracle
 from sqlalchemy.dialects.oracle.oracledb import (
     AsyncAdapt_oracledb_connection,
     OracledbAdaptDBAPI,
@@ -13,6 +14,7 @@ from sqlalchemy.dialects.oracle.oracledb import (
 from sqlalchemy.util.concurrency import await_
 
 from demijohn._lib.extras import need
+from demijohn.db.dialects.checked import CheckedNames
 from demijohn.db.dialects.deferral import DeferredBegin
 
 __all__ = ["OracleDialect"]
@@ -57,11 +59,16 @@ class _Driver(OracledbAdaptDBAPI):
         return await_(_Connection.create(self, create(*arguments, **options)))
 
 
+class _Compiler(CheckedNames, OracleCompiler_cx_oracle):
+    pass
+
+
 class OracleDialect(DeferredBegin, OracleDialectAsync_oracledb):
     """`oracle+demijohn`."""
 
     driver = "demijohn"
     supports_statement_cache = True
+    statement_compiler = _Compiler
 
     @classmethod
     def import_dbapi(cls) -> Any:

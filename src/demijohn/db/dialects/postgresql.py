@@ -5,11 +5,13 @@ from typing import Any
 from sqlalchemy.dialects.postgresql.asyncpg import (
     AsyncAdapt_asyncpg_connection,
     AsyncAdapt_asyncpg_dbapi,
+    PGCompiler_asyncpg,
     PGDialect_asyncpg,
 )
 from sqlalchemy.util.concurrency import await_
 
 from demijohn._lib.extras import need
+from demijohn.db.dialects.checked import CheckedNames
 from demijohn.db.dialects.deferral import DeferredBegin
 
 __all__ = ["PostgreSQLDialect"]
@@ -71,11 +73,16 @@ class _Driver(AsyncAdapt_asyncpg_dbapi):
         )
 
 
+class _Compiler(CheckedNames, PGCompiler_asyncpg):
+    pass
+
+
 class PostgreSQLDialect(DeferredBegin, PGDialect_asyncpg):
     """`postgresql+demijohn`: SQLAlchemy's asyncpg dialect that begins late."""
 
     driver = "demijohn"
     supports_statement_cache = True
+    statement_compiler = _Compiler
 
     @classmethod
     def import_dbapi(cls) -> Any:

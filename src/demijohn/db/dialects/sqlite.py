@@ -5,13 +5,14 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from sqlalchemy.dialects.sqlite.base import SQLiteExecutionContext, SQLiteIdentifierPreparer
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler, SQLiteExecutionContext, SQLiteIdentifierPreparer
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import AdaptedConnection
 from sqlalchemy.engine.url import URL
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.util.concurrency import await_
 
+from demijohn.db.dialects.checked import CheckedNames
 from demijohn.db.dialects.deferral import DeferredBegin
 from demijohn.db.dialects.store import Outcome, Reader, Store
 from demijohn.db.driver import is_inside
@@ -254,6 +255,10 @@ class _Preparer(SQLiteIdentifierPreparer):
     reserved_words = SQLiteIdentifierPreparer.reserved_words | {"nothing", "returning", "within"}
 
 
+class _Compiler(CheckedNames, SQLiteCompiler):
+    pass
+
+
 class SQLiteDialect(DeferredBegin, SQLiteDialect_pysqlite):
     """`sqlite+demijohn`: see `Store`.
 
@@ -266,6 +271,7 @@ class SQLiteDialect(DeferredBegin, SQLiteDialect_pysqlite):
     has_terminate = True
     supports_server_side_cursors = True
     execution_ctx_cls = _Context
+    statement_compiler = _Compiler
     preparer = _Preparer
     _isolation_lookup = SQLiteDialect_pysqlite._isolation_lookup
 
