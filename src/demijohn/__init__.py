@@ -84,3 +84,15 @@ __all__ = [
     "url_for",
     "wait",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # An ImportError, since `from demijohn import x` would turn an AttributeError into one of its own.
+    from demijohn._lib.elsewhere import IMPORTS
+
+    if name in IMPORTS:
+        raise ImportError(
+            f"There is no demijohn.{name}: that is a name of another framework.\nHere:  {IMPORTS[name]}  [DJN-016]",
+            name=name,
+        )
+    raise AttributeError(f"module 'demijohn' has no attribute {name!r}", name=name)

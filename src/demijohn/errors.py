@@ -36,6 +36,7 @@ __all__ = [
     "InternalServerError",
     "MalformedBody",
     "MethodNotAllowed",
+    "NameElsewhere",
     "NotAcceptable",
     "NotFound",
     "NotImplementedOnServer",
@@ -106,6 +107,21 @@ class FieldError(NamedTuple):
     place: tuple[str | int, ...]
     code: str
     message: str
+
+
+class NameElsewhere(DemijohnError, AttributeError):
+    """An attribute was asked for by the name that it has in another framework."""
+
+    code = "DJN-016"
+
+    @classmethod
+    def of(cls, owner: str, name: str, written: str) -> "NameElsewhere":
+        """Make the error for an attribute of a class, with the line to write here."""
+        return cls(
+            f"`{owner}.{name}` was asked for, and there is no such attribute.",
+            why="That is its name in another framework.",
+            fix=f"Here:  {written}",
+        )
 
 
 class HTTPError(Exception):

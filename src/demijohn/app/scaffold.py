@@ -3,12 +3,13 @@
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, overload
 
+from demijohn._lib.elsewhere import translation
 from demijohn._lib.source import caller
 from demijohn.app.failures import ErrorHandler, Failures
 from demijohn.app.views import View, methods_of
-from demijohn.errors import ConfigurationError
+from demijohn.errors import ConfigurationError, NameElsewhere
 from demijohn.routing import PathEntry, PathGroup, flatten
 
 __all__ = ["Hook", "Mount", "Record", "RouteOptions", "Scaffold"]
@@ -108,6 +109,14 @@ class Scaffold:
         self.failures = Failures()
         self.own_commands: list[tuple[str | None, Any]] = []
         self.context_processors: list[Callable[..., Any]] = []
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            told = translation("App", name)
+            if not told:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            raise NameElsewhere.of(type(self).__name__, name, told)
 
     # -- routes ---------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ OWN: dict[str, tuple[str, str]] = {
     "check": ("checking", "Look for mistakes in the wiring."),
     "test": ("testing", "Run the tests of the project with pytest."),
     "explain": ("explaining", "Print the page of an error code."),
+    "doctor": ("doctoring", "Look at what the app stands on: versions, drivers, slow imports."),
     "version": ("about", "Print the versions."),
 }
 
@@ -132,6 +133,10 @@ def _load(module: str, command: str) -> click.Command:
         from demijohn.cli import testing
 
         return testing.test
+    if module == "doctoring":
+        from demijohn.cli import doctoring
+
+        return doctoring.doctor
     if module == "explaining":
         from demijohn.cli import explaining
 

@@ -2,6 +2,7 @@
 
 import click
 
+from demijohn.app import App
 from demijohn.cli.target import load_app
 
 __all__ = ["routes"]
@@ -13,11 +14,17 @@ OWN_PREFIX = "/__demijohn__/"
 @click.command()
 @click.argument("target", required=False)
 @click.option("--grep", metavar="TEXT", help="Only routes whose pattern, name or handler holds the text.")
+@click.option("--explain", "url", metavar="PATH", help="Tell what happens to a request for this path, in order.")
+@click.option("--method", default="GET", show_default=True, help="The method, for --explain.")
+@click.option("--host", default="localhost", show_default=True, help="The host, for --explain.")
 @click.option("--all", "show_all", is_flag=True, help="Those of the framework too.")
-def routes(target: str | None, grep: str | None, show_all: bool) -> None:
-    """List the routes: methods, pattern, name, handler."""
+def routes(target: str | None, grep: str | None, url: str | None, method: str, host: str, show_all: bool) -> None:
+    """List the routes: methods, pattern, name, handler; or tell what happens to one request."""
     app = load_app(target)
     app.freeze()
+    if url is not None:
+        _explain(app, method.upper(), url, host)
+        return
     rows = [("Methods", "Pattern", "Name", "Handler")]
     for route in sorted(app.router.routes, key=lambda route: (route.host or "", route.pattern)):
         if route.pattern.startswith(OWN_PREFIX) and not show_all:
@@ -31,3 +38,13 @@ def routes(target: str | None, grep: str | None, show_all: bool) -> None:
     for number, row in enumerate(rows):
         line = "  ".join([*(row[column].ljust(widths[column]) for column in range(3)), row[3]]).rstrip()
         click.secho(line, bold=number == 0)
+
+
+def _explain(app: App, method: str, url: str, host: str) -> None:
+    from demijohn.app.explaining import explain
+
+    steps = list(explain(app, method, url.partition("?")[0], host=host))
+    kinds, names, places = (max(len(step[column]) for step in steps) for column in range(3))
+    for step in steps:
+        line = "  ".join((step.kind.rjust(kinds), step.name.ljust(names), step.place.ljust(places), step.cost))
+        click.secho(line.rstrip(), bold=step.kind == "handler")

@@ -1,9 +1,11 @@
 """`demijohn shell`: a prompt where `await` works and the app is loaded."""
 
 import ast
+import atexit
 import code
 import inspect
 import sys
+from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -41,7 +43,8 @@ class _Console(code.InteractiveConsole):
 @click.command()
 @click.argument("target", required=False)
 @click.option("-c", "--command", metavar="CODE", help="Run this code instead of a prompt.")
-def shell(target: str | None, command: str | None) -> None:
+@click.option("--plain", is_flag=True, help="Python's own prompt, although IPython is there.")
+def shell(target: str | None, command: str | None, plain: bool) -> None:
     """Open a Python prompt: the app is started, `await` works, and one unit of work is open.
 
     Nothing is kept unless you commit: leave the prompt normally and the unit of work is committed; leave it by an
@@ -62,15 +65,55 @@ def shell(target: str | None, command: str | None) -> None:
             if inspect.iscoroutine(result):
                 wait(result)
             return
-        try:
-            import readline
-            import rlcompleter
-
-            readline.set_completer(rlcompleter.Completer(names).complete)
-            readline.parse_and_bind("tab: complete")
-        except ImportError:
-            pass
         offered = ", ".join(name for name in names if not name.startswith("_"))
+        if not plain and _ipython(names, offered):
+            return
+        _remember(names)
         console.interact(
             banner=f"Python {sys.version.split()[0]}, Demijohn. `await` works. Here: {offered}", exitmsg=""
         )
+
+
+def _remember(names: dict[str, Any]) -> None:
+    """Complete names, and keep what was typed for the next time."""
+    try:
+        import readline
+        import rlcompleter
+    except ImportError:
+        return
+    readline.set_completer(rlcompleter.Completer(names).complete)
+    readline.parse_and_bind("tab: complete")
+    history = Path.home() / ".demijohn_history"
+    try:
+        readline.read_history_file(history)
+    except OSError:
+        pass
+    readline.set_history_length(2000)
+    atexit.register(_keep, readline, history)
+
+
+def _keep(readline: Any, history: Path) -> None:
+    try:
+        readline.write_history_file(history)
+        history.chmod(0o600)  # secrets are typed too
+    except OSError:
+        pass
+
+
+def _ipython(names: dict[str, Any], offered: str) -> bool:
+    """Open IPython's prompt, and return whether it is there."""
+    try:
+        from IPython.terminal.embed import InteractiveShellEmbed  # noqa: T100 - it is the shell
+    except ImportError:
+        return False
+
+    def run(coroutine: Any) -> Any:
+        return wait(coroutine)
+
+    prompt = InteractiveShellEmbed(  # noqa: T100
+        banner1=f"Demijohn. `await` works. Here: {offered}", user_ns=names
+    )
+    prompt.loop_runner = run
+    prompt.autoawait = True
+    prompt()
+    return True

@@ -9,7 +9,9 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import CheckConstraint, ForeignKey, MetaData, Table, event, inspect
 from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column, registry
+from sqlalchemy.orm.decl_api import DeclarativeAttributeIntercept
 
+from demijohn._lib.elsewhere import translation
 from demijohn._lib.sentinels import MISSING
 from demijohn.db import loading as _loading  # noqa: F401 - it adds the loader strategies
 from demijohn.db.annotations import annotations_of
@@ -17,6 +19,7 @@ from demijohn.db.columns import SPEC, Spec, resolve_type, spec_of
 from demijohn.db.faults import ModelError, unknown
 from demijohn.db.relations import Link, prepare_links, settle
 from demijohn.db.storage import BIG_KEY, uuid7
+from demijohn.errors import NameElsewhere
 from demijohn.schema import Field
 
 if TYPE_CHECKING:
@@ -71,7 +74,19 @@ def _registry(metadata: MetaData) -> registry:
     return made
 
 
-class Declarative(DeclarativeBase):
+class _Naming(DeclarativeAttributeIntercept):
+    """Answers the names that other frameworks have for what is asked of a model."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(cls, name):  # noqa: N805 - of a class
+            written = translation("Model", name)
+            if not written:
+                raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}", name=name, obj=cls)
+            raise NameElsewhere.of(cls.__name__, name, written.replace("Post", cls.__name__))
+
+
+class Declarative(DeclarativeBase, metaclass=_Naming):
     """A declarative base that completes its classes.
 
     They get a table name, a key, key columns and the other halves of relations.

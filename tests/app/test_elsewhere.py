@@ -1,0 +1,72 @@
+"""Names of other frameworks are answered with the line to write here."""
+
+import subprocess
+import sys
+
+import pytest
+
+import demijohn
+from demijohn import App, Blueprint, Settings
+from demijohn._lib.elsewhere import ATTRIBUTES, IMPORTS
+from demijohn.db import Mapped, Model, column
+from demijohn.errors import NameElsewhere
+
+
+class Base(Model, isolated=True):
+    pass
+
+
+class Post(Base):
+    title: Mapped[str] = column(max_length=40)
+
+
+@pytest.mark.parametrize("name", sorted(IMPORTS))
+def test_imports_are_translated(name: str) -> None:
+    """`from demijohn import render_template` says what is written here, and nothing has two names."""
+    assert name not in demijohn.__all__
+    with pytest.raises(ImportError, match="DJN-016") as caught:
+        exec(f"from demijohn import {name}", {})
+    assert IMPORTS[name] in str(caught.value)
+
+
+def test_the_lines_to_write_are_right() -> None:
+    """Whatever a translation says to import can be imported."""
+    lines = [text.partition("   ")[0].partition("  and")[0] for text in IMPORTS.values() if text.startswith("from ")]
+    assert len(lines) > 20
+    for line in lines:
+        exec(line, {})
+
+
+@pytest.mark.parametrize("name", sorted(ATTRIBUTES["App"]))
+def test_attributes_of_an_app_are_translated(name: str) -> None:
+    """`app.register_blueprint` is an AttributeError that names the line."""
+    for owner in (App(settings=Settings.load({}, files=(), env="test")), Blueprint("x")):
+        if name in vars(owner):
+            continue
+        with pytest.raises(NameElsewhere) as caught:
+            getattr(owner, name)
+        assert ATTRIBUTES["App"][name] in str(caught.value)
+        assert not hasattr(owner, name)
+
+
+def test_attributes_of_a_model_are_translated() -> None:
+    """`Post.objects` names the query to write, with the name of the model."""
+    with pytest.raises(NameElsewhere, match=r"Post\.where"):
+        Post.objects  # type: ignore[attr-defined]  # noqa: B018
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        Post.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_other_names_are_plain_errors() -> None:
+    """What no framework knows is an ordinary error, and Python's own guess still helps."""
+    with pytest.raises(ImportError, match="cannot import name 'nothing'"):
+        exec("from demijohn import nothing", {})
+    assert not hasattr(demijohn, "nothing")
+
+
+def test_a_traceback_shows_it() -> None:
+    """The message is the last that the terminal shows."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from demijohn import Flask"], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.rstrip().endswith("Here:  from demijohn import App  [DJN-016]")
