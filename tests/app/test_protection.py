@@ -15,8 +15,11 @@ from demijohn.middleware import (
     DEFAULT_POLICY,
     AutoETag,
     Compression,
+    ContentSecurityPolicy,
     RequestID,
     Security,
+    SecurityHeaders,
+    StrictTransport,
     TrustedProxies,
     body_limit,
     cache_control,
@@ -567,3 +570,40 @@ async def test_batteries_find_the_parts_when_they_are_installed() -> None:
         headers = {"cookie": f"{cookie}; person={person}", "x-csrf-token": page.body.decode()}
         assert (await call(app, "POST", "/", headers=headers)).status == status
     assert len([guard for guard in app.guards if guard.name == "csrf"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("security", "settings", "found"),
+    [
+        (Security(headers=SecurityHeaders(strict_transport=None)), {}, "security.hsts"),
+        (Security(headers=SecurityHeaders(strict_transport=StrictTransport(max_age=60))), {}, "security.short_hsts"),
+        (Security(headers=SecurityHeaders(content_security_policy=None)), {}, "security.csp"),
+        (
+            Security(headers=SecurityHeaders(content_security_policy=ContentSecurityPolicy(default_src="self"))),
+            {},
+            "security.frames",
+        ),
+        (
+            Security(
+                headers=SecurityHeaders(
+                    content_security_policy=ContentSecurityPolicy(
+                        script_src=["self", "unsafe-inline"], frame_ancestors="none"
+                    )
+                )
+            ),
+            {},
+            "security.inline_scripts",
+        ),
+        (Security(headers=SecurityHeaders(referrer_policy="unsafe-url")), {}, "security.referrer"),
+        (Security(headers=SecurityHeaders(opener_policy=None)), {}, "security.opener"),
+        (Security(https=False), {}, "security.https"),
+        (Security(csrf=False), {}, "security.csrf"),
+        (Security(), {"secret_key_fallbacks": ("short",)}, "security.weak_fallback"),
+        (Security(), {"trusted_proxies": ("0.0.0.0/0",)}, "security.any_proxy"),
+    ],
+)
+def test_each_weakness_has_its_check(security: Security, settings: dict[str, object], found: str) -> None:
+    """Whatever is switched off or opened wide is named, and nothing else is."""
+    wanted = {"secret_key": "k" * 40, "allowed_hosts": ("example.org",), **settings}
+    app = App(settings=Settings.load({}, files=(), env="production", **wanted), security=security)
+    assert {message.id for message in app.run_checks(deploy=True)} == {found}

@@ -1,10 +1,8 @@
 """The safe defaults of an app: guards, security headers, keys and proxies, on unless `Security` says otherwise."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from demijohn._lib.keys import KeyRing
-from demijohn.app.checks import CheckMessage
 from demijohn.app.context import current
 from demijohn.app.scaffold import Hook
 from demijohn.http import DEFAULT_LIMITS, Markup, Request, Response
@@ -24,7 +22,7 @@ from demijohn.middleware import (
 )
 from demijohn.middleware.violations import REPORT_PATH
 
-__all__ = ["Protection", "deploy_checks", "keys_of"]
+__all__ = ["Protection", "keys_of"]
 
 Lines = list[tuple[bytes, bytes]]
 
@@ -114,48 +112,3 @@ def _take_reports(app: Any) -> None:
         return await reports(request)
 
     app.add_route(REPORT_PATH, csp_report, methods=["POST"], name="demijohn.csp_report")
-
-
-def deploy_checks(app: Any) -> Iterator[CheckMessage]:
-    """Yield what a deployment lacks; what fails closed by itself is a warning, so that `serve` starts."""
-    settings, security = app.settings, app.security
-    hosts = (*settings.allowed_hosts, *security.allowed_hosts)
-    if app.debug:
-        yield CheckMessage(
-            level="error", id="security.debug", text="The app runs with debug=True.", hint="Unset DEBUG in production."
-        )
-    if not settings.secret_key:
-        yield CheckMessage(
-            level="warning",
-            id="security.secret_key",
-            text="SECRET_KEY is not set.",
-            hint="See: demijohn explain DJN-740",
-        )
-    if not hosts:
-        yield CheckMessage(
-            level="warning",
-            id="security.allowed_hosts",
-            text="No host is allowed but this machine.",
-            hint="Set ALLOWED_HOSTS=example.org  See: demijohn explain DJN-741",
-        )
-    elif "*" in hosts:
-        yield CheckMessage(
-            level="warning",
-            id="security.any_host",
-            text="Every host is allowed.",
-            hint="Name the hosts, unless a proxy in front checks them.",
-        )
-    if not security.csrf:
-        yield CheckMessage(
-            level="warning",
-            id="security.csrf",
-            text="Forms and changes are accepted from other sites.",
-            hint="Remove csrf=False, and mark single handlers @csrf_exempt.",
-        )
-    if security.https is False:
-        yield CheckMessage(
-            level="warning",
-            id="security.https",
-            text="The site does not insist on https.",
-            hint="Remove https=False, unless a proxy in front redirects and sends HSTS.",
-        )

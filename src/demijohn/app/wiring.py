@@ -15,10 +15,11 @@ from demijohn.app.binders import Binders
 from demijohn.app.checks import Checks
 from demijohn.app.context import running
 from demijohn.app.defaults import BATTERIES, COMPANIONS, default_battery
+from demijohn.app.deployment import deploy_checks
 from demijohn.app.encoding import Encoder
 from demijohn.app.lifespan import Lifespan
 from demijohn.app.offloading import Processes
-from demijohn.app.protection import Protection, deploy_checks, keys_of
+from demijohn.app.protection import Protection, keys_of
 from demijohn.app.registries import BeforeSend, Commands, Driver, Named, Observer, TemplateRegistry
 from demijohn.app.scaffold import Scaffold
 from demijohn.app.services import Services, ServiceScope
