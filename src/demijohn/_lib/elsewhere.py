@@ -35,8 +35,6 @@ IMPORTS: Final = {
     "re_path": 'a typed pattern: "/posts/{slug}"; from demijohn import path',
     "include": "from demijohn import Blueprint   and  app.include(blueprint, prefix=...)",
     "models": "from demijohn.db import Model, Mapped, column",
-    "forms": "from demijohn.forms import Form, ModelForm",
-    "admin": "from demijohn.admin import Admin, ModelAdmin",
     "messages": "from demijohn import flash",
     "login_required": "from demijohn.auth import login_required",
     "settings": "from demijohn import Settings",
