@@ -81,6 +81,49 @@ def test_a_request_may_arrive_byte_by_byte(any_server: Running) -> None:
         assert client.response()[2] == b"xyz"
 
 
+def test_a_head_that_is_known_is_read_as_at_first(any_server: Running) -> None:
+    """Whatever came before, the same head gives the same request: with its body, without it, and before others."""
+    echo = post("/echo", b"first", extra="Content-Type: text/plain\r\n")
+    other = post("/echo", b"other", extra="Content-Type: text/plain\r\n")
+    plain = get("/about?a=b", extra="X-One: 1\r\n")
+    with any_server.connect() as client:
+        for _ in range(4):
+            client.send(echo)
+            assert client.response()[2] == b"first"
+            client.send(plain)
+            assert client.response()[2].split(b"\n")[:4] == [b"GET", b"/about", b"a=b", b"example.org"]
+        client.send(other[:-5])
+        time.sleep(0.05)
+        client.send(other[-5:])
+        assert client.response()[2] == b"other"
+        client.send(other[:-2])
+        time.sleep(0.05)
+        client.send(other[-2:] + plain)
+        assert client.response()[2] == b"other"
+        assert client.response()[0] == 200
+        client.send(other + echo + plain + plain)
+        assert [client.response()[2][:5] for _ in range(4)] == [b"other", b"first", b"GET\n/", b"GET\n/"]
+
+
+def test_headers_of_one_request_are_no_other_s(any_server: Running) -> None:
+    """Lines that two requests share cannot be changed by the one that has them."""
+
+    @any_server.app.on("/change")  # type: ignore[untyped-decorator]
+    async def change(request: Request) -> Response:
+        seen = dict(request.headers.items())
+        with pytest.raises((AttributeError, TypeError)):
+            request.raw_headers.append((b"x-more", b"1"))  # type: ignore[attr-defined]
+        request.raw_headers = [*request.raw_headers, (b"x-more", b"1")]
+        request._headers = None
+        assert request.headers["x-more"] == "1"
+        return Response(",".join(seen).encode())
+
+    with any_server.connect() as client:
+        for _ in range(4):
+            client.send(get("/change", extra="X-One: 1\r\n"))
+            assert client.response()[2] == b"host,x-one"
+
+
 def test_head_has_the_length_and_no_body(any_server: Running) -> None:
     """HEAD is answered with the head that GET would have."""
     with any_server.connect() as client:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from demijohn.http import Headers
 from demijohn.serving.head import HeadReader
 from demijohn.serving.refusal import Refusal
 
@@ -112,7 +113,8 @@ def test_only_what_is_plain_is_remembered() -> None:
     """Blocks that change how the connection goes on are read anew each time; plain ones are found again, unchanged."""
     by = reader()
     _, block = read(b"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n\r\n", by)
-    assert by.blocks == {b"\r\nHost: a\r\nX: 1\r\n\r\n": (block.raw, 0)}
+    ((lines, (headers, length)),) = by.blocks.items()
+    assert (lines, headers.raw, length) == (b"\r\nHost: a\r\nX: 1\r\n\r\n", tuple(block.raw), 0)
     assert list(by.lines) == [b"GET / HTTP/1.1"]
     for extra in (
         b"Connection: close\r\n",
@@ -137,6 +139,14 @@ def test_memory_is_bounded() -> None:
     assert len(by.blocks) <= 1024
     assert max(map(len, by.blocks)) <= 2048
     assert max(map(len, by.lines)) <= 256
+    headers = Headers.from_raw(((b"host", b"a"),))
+    for number in range(3000):
+        data = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number
+        by.join(data, by.read_line(data.partition(b"\r\n")[0]), headers, 0)
+    assert len(by.heads) <= 1024
+    long = b"GET /" + b"a" * 4000 + b" HTTP/1.1"
+    assert by.join(long + b"\r\nHost: a\r\n\r\n", by.read_line(long), headers, 0)[1] == "/" + "a" * 4000
+    assert max(map(len, by.heads)) <= 2304
 
 
 @pytest.mark.parametrize(

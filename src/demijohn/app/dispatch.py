@@ -24,6 +24,7 @@ from demijohn.app.registries import BeforeSend, Driver, Observer
 from demijohn.app.streaming import StreamAnswers
 from demijohn.errors import ServiceUnavailable
 from demijohn.http import Request, Response, StreamResponse
+from demijohn.http.response import ready
 from demijohn.http.threads import surround_streams
 from demijohn.middleware import Guard, guards_for
 from demijohn.middleware.exchange import fields_of
@@ -207,18 +208,36 @@ def _driven(driver: Driver, run: Runner) -> Runner:
 
 def _encoding(around: Surroundings, answers: Answers | StreamAnswers | None) -> dict[str, Any]:
     encode = around.encoder.encode if answers is None else answers.encode
-    return {"encode": encode, "Response": Response, "Coroutine": CoroutineType, "TEXT": TEXT, "HTML": HTML}
+    return {
+        "encode": encode,
+        "makers": around.encoder.makers,
+        "ready": ready,
+        "Response": Response,
+        "Coroutine": CoroutineType,
+        "TEXT": TEXT,
+        "HTML": HTML,
+    }
 
 
 def _write_guards(source: _Source, guards: Sequence[Guard]) -> None:
-    # Two and more look into one dict of the fields; a single one is faster by itself.
-    shared = sum(hasattr(guard, "check") for guard in guards) > 1
-    if shared:
+    # Two and more look into one dict of the fields. A single one is faster by itself, unless that is there already, as
+    # it is for headers that our server has seen before.
+    checks = sum(hasattr(guard, "check") for guard in guards)
+    if checks:
         source.names["fields_of"] = fields_of
-        source.write("fields = fields_of(request)")
+        source.write(
+            "headers = request._headers",
+            "fields = None if headers is None else headers._index",
+            *(["if fields is None: fields = fields_of(request)"] if checks > 1 else []),
+        )
     for guard in guards:
-        check = getattr(guard, "check", None) if shared else None
-        call = f"{source.name('guard', check or guard)}(request{', fields' if check else ''})"
+        check = getattr(guard, "check", None)
+        if check is None:
+            call = f"{source.name('guard', guard)}(request)"
+        else:
+            call = f"{source.name('check', check)}(request, fields)"
+            if checks == 1:
+                call = f"{source.name('guard', guard)}(request) if fields is None else {call}"
         source.write(f"refusal = {call}", "if refusal is not None: await refusal")
 
 
@@ -323,9 +342,10 @@ def _write_handling(
     else:
         source.write(
             "if result.__class__ is str:",
-            "    response = Response(result.encode(), content_type=TEXT)",
+            "    response = ready(result.encode(), TEXT)",
             "else:",
-            "    response = encode(result, request)",
+            "    maker = makers.get(result.__class__)",
+            "    response = encode(result, request) if maker is None else maker(result, request)",
             f"    {PENDING}",
         )
 

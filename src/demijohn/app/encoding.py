@@ -9,7 +9,8 @@ from demijohn.app.page import Page
 from demijohn.app.streaming import stream
 from demijohn.errors import DemijohnError
 from demijohn.http import Request, Response
-from demijohn.schema import to_json
+from demijohn.http.response import ready
+from demijohn.schema.encoding import write_json
 
 __all__ = ["Encoder", "ResponseMaker", "WrongReturn"]
 
@@ -37,7 +38,7 @@ class Encoder:
     """
 
     def __init__(self) -> None:
-        self._makers: dict[type, ResponseMaker] = {
+        self.makers: dict[type, ResponseMaker] = {
             str: _from_str,
             bytes: _from_bytes,
             bytearray: _from_bytes,
@@ -53,8 +54,10 @@ class Encoder:
     def add(self, cls: type, maker: ResponseMaker) -> None:
         """Register a maker for a class and its subclasses; a later one wins."""
         self._bases.insert(0, (cls, maker))
-        self._makers = {known: made for known, made in self._makers.items() if not issubclass(known, cls)}
-        self._makers[cls] = maker
+        # In place: compiled code looks into it.
+        for known in [known for known in self.makers if issubclass(known, cls)]:
+            del self.makers[known]
+        self.makers[cls] = maker
 
     def encode(self, value: Any, request: Request) -> Response | Coroutine[Any, Any, Response]:
         """Return the response for a value of any type, or a coroutine that makes it.
@@ -62,7 +65,7 @@ class Encoder:
         Raises:
             WrongReturn: The value is `None` from a handler that does not say so, or of a type that nothing can encode.
         """
-        maker = self._makers.get(value.__class__)
+        maker = self.makers.get(value.__class__)
         if maker is None:
             maker = self._find(value, request)
         return maker(value, request)
@@ -80,7 +83,7 @@ class Encoder:
             return self._from_tuple
         maker = self._maker_of(value)
         if maker is not _from_first_page:
-            self._makers[cls] = maker
+            self.makers[cls] = maker
         return maker
 
     def _maker_of(self, value: Any) -> ResponseMaker:
@@ -162,7 +165,7 @@ def _as_is(value: Response, request: Request) -> Response:
 
 
 def _from_str(value: str, request: Request) -> Response:
-    return Response(value.encode(), content_type=TEXT)
+    return ready(value.encode(), TEXT)
 
 
 def _from_markup(value: Any, request: Request) -> Response:
@@ -174,12 +177,12 @@ def _from_bytes(value: bytes | bytearray | memoryview, request: Request) -> Resp
 
 
 def _from_number(value: float, request: Request) -> Response:
-    return Response(to_json(value), content_type=JSON)
+    return ready(write_json(value), JSON)
 
 
 def _from_data(value: Any, request: Request) -> Response:
     try:
-        return Response(to_json(value), content_type=JSON)
+        return ready(write_json(value), JSON)
     except (TypeError, NotImplementedError) as error:
         raise WrongReturn(
             f"{_handler(request)} returned {type(value).__name__!r}: {error}",

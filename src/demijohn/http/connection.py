@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from demijohn.errors import BadRequest, DemijohnError, HeadersTooLarge
 from demijohn.http.cookies import Cookies
-from demijohn.http.headers import Headers, Raw
+from demijohn.http.headers import Headers, Lines
 from demijohn.http.limits import DEFAULT_LIMITS, Limits
 from demijohn.http.negotiation import AcceptLanguages
 from demijohn.http.query import QueryParams
@@ -95,8 +95,8 @@ class Connection:
     """The same as it came from the client."""
     query_string: bytes
     """What stands behind the question mark, as it came from the client."""
-    raw_headers: Raw
-    """The header lines, names in lower case."""
+    raw_headers: Lines
+    """The header lines, names in lower case; to change them, put others in their place."""
 
     scheme: str
     """`http`, `https`, `ws` or `wss`."""
@@ -151,7 +151,7 @@ class Connection:
         "accept_languages": lambda self: AcceptLanguages(self.headers.get("accept-language")),
     }
 
-    def __init__(self, path: str, raw_path: bytes, query_string: bytes, raw_headers: Raw) -> None:
+    def __init__(self, path: str, raw_path: bytes, query_string: bytes, raw_headers: Lines) -> None:
         self.path = path
         self.raw_path = raw_path
         self.query_string = query_string

@@ -1,18 +1,20 @@
 """Header fields: case-insensitive, in their order, and impossible to inject into (RFC 9110, section 5)."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import TypeVar, cast, overload
 
 from demijohn.errors import DemijohnError
 from demijohn.types import HeadersLike
 
-__all__ = ["BadHeader", "Headers", "MutableHeaders", "Raw", "encode_name", "encode_value"]
+__all__ = ["BadHeader", "Headers", "Lines", "MutableHeaders", "Raw", "encode_name", "encode_value"]
 
 D = TypeVar("D")
 
 Raw = list[tuple[bytes, bytes]]
 """Header lines as they are on the wire: names in lower case, values in Latin-1."""
+Lines = Sequence[tuple[bytes, bytes]]
+"""The same, to be read only: our server gives one tuple to all requests that bring the same lines."""
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -108,7 +110,7 @@ class Headers(Mapping[str, str]):
 
     __slots__ = ("_index", "raw")
 
-    raw: Raw
+    raw: Lines
     """The lines on the wire, names in lower case."""
 
     def __init__(self, headers: HeadersLike = (), /) -> None:
@@ -116,10 +118,10 @@ class Headers(Mapping[str, str]):
         self._index: dict[bytes, bytes] | None = None
 
     @classmethod
-    def from_raw(cls, raw: Raw, /) -> "Headers":
+    def from_raw(cls, raw: Lines, /) -> "Headers":
         """Read lines from the wire; names must be in lower case.
 
-        The list is kept, not copied.
+        They are kept, not copied.
         """
         self = _new(cls)
         self.raw = raw
@@ -221,6 +223,8 @@ class MutableHeaders(Headers, MutableMapping[str, str]):
     """
 
     __slots__ = ()
+
+    raw: Raw  # pyright: ignore[reportIncompatibleVariableOverride]  - read in one class, changed in the other
 
     def __setitem__(self, name: str, value: str, /) -> None:
         key, encoded = encode_name(name), encode_value(value, name)

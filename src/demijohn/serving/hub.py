@@ -103,6 +103,8 @@ class Hub:
         self.keep_alive = timeouts.keep_alive
         self.clock = loop.time()
         """The time of the loop as of the last tick; good to half a second."""
+        self.idle_until = self.clock + self.keep_alive
+        """When a connection that is idle now is closed."""
         smallest = min(
             (
                 value
@@ -138,6 +140,7 @@ class Hub:
 
     def _tick(self) -> None:
         now = self.clock = self.loop.time()
+        self.idle_until = now + self.keep_alive
         interval = self.overload.tick(now, answered=self.served, interval=self.interval)
         self.max_active = -1 if self.overload.is_there else self.capacity.requests
         self._timer = self.loop.call_later(interval, self._tick)

@@ -52,13 +52,15 @@ class HeadCache(dict[tuple[int, str | None], bytes]):
         head = b"".join(lines)
         if len(self) < _CACHED:
             self[key] = head
+            if status == 200:
+                writer.usual[content_type] = head
         return head
 
 
 class Writer:
     """Writes heads for one app: status line, content type, the app's default headers, date, and framing."""
 
-    __slots__ = ("_default_pairs", "_second", "date_line", "default_lines", "default_names", "heads")
+    __slots__ = ("_default_pairs", "_second", "date_line", "default_lines", "default_names", "heads", "usual")
 
     def __init__(self, default_headers: Raw) -> None:
         self._default_pairs = [(name.lower(), value) for name, value in default_headers]
@@ -67,6 +69,8 @@ class Writer:
         self._second = 0
         self.date_line = b""
         self.heads = HeadCache(self)
+        self.usual: dict[str | None, bytes] = {}
+        """Those of `heads` with the status 200, by their content type alone."""
         self.tick()
 
     def tick(self) -> None:
@@ -76,6 +80,7 @@ class Writer:
             self._second = now
             self.date_line = f"date: {format_http_date(now)}\r\n".encode()
             self.heads.clear()
+            self.usual.clear()
 
     def head(self, response: Response, *, framing: Framing, length: int = 0, connection: bytes = b"") -> bytes:
         """Return the whole head of a response, its empty line included.
