@@ -271,6 +271,12 @@ async def test_objects_that_a_query_leaves_out_do_not_exist(sqlite: Database, op
         ("list_display_links", ["body"], "no column"),
         ("date_hierarchy", "nothing", "no field"),
         ("actions", ["nothing"], "name of a method"),
+        ("fields", ["title", ("sluk", "kind")], "did you mean"),
+        ("fieldsets", [("Text", {"fields": ["titel"]})], "did you mean"),
+        ("readonly_fields", ["nothing"], "no field"),
+        ("exclude", ["nothing"], "no field"),
+        ("autocomplete_fields", ["title"], "no relation"),
+        ("prepopulated_fields", {"slug": ["titel"]}, "no field"),
     ],
 )
 async def test_options_are_checked_at_the_start(

@@ -25,8 +25,10 @@ from demijohn.admin.filters import (
     RelationFilter,
     ValuesFilter,
 )
+from demijohn.admin.inlines import Inline, StackedInline, TabularInline
 from demijohn.admin.models import LogEntry
 from demijohn.admin.options import ModelAdmin, action, display
+from demijohn.admin.people import GroupAdmin, LogAdmin, UserAdmin
 from demijohn.schema import Choice
 
 __all__ = [
@@ -37,10 +39,16 @@ __all__ = [
     "ChoiceFilter",
     "DateFilter",
     "Filter",
+    "GroupAdmin",
+    "Inline",
+    "LogAdmin",
     "LogEntry",
     "ModelAdmin",
     "NullFilter",
     "RelationFilter",
+    "StackedInline",
+    "TabularInline",
+    "UserAdmin",
     "ValuesFilter",
     "action",
     "display",

@@ -18,7 +18,8 @@ class Access(Protocol):
 
     `demijohn.auth` brings it; write one for accounts of your own.
 
-    Users are `Any`: whatever the accounts have.
+    An object may have `logout_url(request)` besides: where a post logs out. Users are `Any`: whatever the accounts
+    have.
     """
 
     async def user(self, request: Request) -> Any:

@@ -26,6 +26,11 @@ class Accounts:
         """Return whether a user has a permission, for an object where one is given."""
         return bool(user.can(permission, obj))
 
+    def logout_url(self, request: Request) -> str:
+        """Return where a post logs out, or an empty text where the app has pages of its own."""
+        prefix = getattr(request.app.batteries["auth"], "prefix", None)
+        return "" if prefix is None else f"{prefix}/logout"
+
     def login_url(self, request: Request) -> str:
         """Return the login page, which leads back to the page that was asked for."""
         path = request.path if request.method in ("GET", "HEAD") else ""

@@ -7,6 +7,7 @@ from demijohn import Blueprint
 from demijohn.admin.access import Access
 from demijohn.admin.accounts import Accounts
 from demijohn.admin.actions import actions_of
+from demijohn.admin.checking import check_options
 from demijohn.admin.listing import Plan
 from demijohn.admin.naming import humanize
 from demijohn.admin.options import ModelAdmin, OwnPage
@@ -60,7 +61,8 @@ class Admin:
         self.models = None if models is None else list(models)
         self.exclude = set(exclude)
         self.access: Access = access or Accounts()
-        self.requires: tuple[str, ...] = ("db", "sessions") if access is not None else ("db", "sessions", "auth")
+        needed = ("db", "sessions", "templating", "forms")
+        self.requires: tuple[str, ...] = needed if access is not None else (*needed, "auth")
         self.count_limit = count_limit
         self.site_url = site_url
         self.pages: list[OwnPage] = []
@@ -154,7 +156,7 @@ class Admin:
     def _collect(self) -> dict[str, ModelAdmin]:
         found: dict[str, ModelAdmin] = {}
         for model in self._shown():
-            admin = self._options.get(model, options_for(model))(model, self)
+            admin = options_for(model, self._options.get(model))(model, self)
             found[admin.slug] = admin
         return found
 
@@ -227,6 +229,7 @@ class Admin:
         for admin in self.admins.values():
             self.plan(admin)
             actions_of(admin)
+            check_options(admin)
 
     def _check(self, app: Any) -> "Sequence[CheckMessage]":
         from demijohn.app import CheckMessage

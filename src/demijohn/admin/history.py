@@ -87,9 +87,18 @@ def difference(admin: ModelAdmin, before: Snapshot, after: Snapshot) -> dict[str
 
 
 async def record(
-    visit: Visit, admin: ModelAdmin, obj: Any, *, action: str, changes: Mapping[str, list[str]] | None = None
+    visit: Visit,
+    admin: ModelAdmin,
+    obj: Any,
+    *,
+    action: str,
+    changes: Mapping[str, list[str]] | None = None,
+    token: str = "",
 ) -> None:
-    """Write an entry, in the transaction of what was done (Any: an object of the model)."""
+    """Write an entry, in the transaction of what was done (Any: an object of the model).
+
+    A token can be used once: who sends a form twice writes one object.
+    """
     await LogEntry.create(
         user_key=visit.user_key,
         user_label=str(visit.user)[:200],
@@ -98,6 +107,7 @@ async def record(
         object_key=text_key(obj)[:200],
         object_label=label_of(obj)[:200],
         changes=dict(changes or {}),
+        token=token or None,
     )
 
 

@@ -27,6 +27,7 @@ class LogEntry(Model):
     model: Mapped[str] = column(max_length=100, readonly=True)
     object_key: Mapped[str] = column(max_length=200, default="", readonly=True)
     object_label: Mapped[str] = column(max_length=200, default="", readonly=True, label="Object")
+    token: Mapped[str | None] = column(max_length=40, unique=True, private=True, readonly=True)
     changes: Mapped[dict[str, Any]] = column(default=dict, readonly=True)
 
     def __str__(self) -> str:

@@ -30,7 +30,7 @@ __all__ = [
     "words_of",
 ]
 
-_LABELS = ("title", "name", "display_name", "label", "subject", "email", "username", "slug")
+_LABELS = ("name", "title", "label", "display_name", "username", "email", "slug")  # as records are called
 _RESERVED = frozenset(("add", "choices", "export"))
 _UNSAFE = re.compile(r"[^A-Za-z0-9.~-]")
 _ESCAPED = re.compile(r"_([0-9a-f]{2})")

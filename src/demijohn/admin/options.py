@@ -9,6 +9,7 @@ from demijohn.db import Model, QuerySet
 from demijohn.db.declarative import table_name
 from demijohn.db.descriptions import describe
 from demijohn.errors import ConfigurationError
+from demijohn.forms import ModelForm
 from demijohn.http import Request
 
 __all__ = ["Action", "Columnlike", "Display", "ModelAdmin", "OwnPage", "Site", "action", "display"]
@@ -175,11 +176,13 @@ class ModelAdmin:
         fields, exclude: The fields of the form, or those to leave out. Two in a tuple stand side by side.
         fieldsets: Groups of fields: `[("Text", {"fields": ["title", "body"], "description": "", "collapse": True})]`.
         readonly_fields: Fields and methods that the form shows and does not take.
+        form: A `ModelForm` with validators and widgets of your own; which fields it has is said here.
         inlines: `Inline` classes (Any: made above this module): related objects that are changed on the same page.
-        autocomplete_fields: Relations that are searched for; all whose target has many rows are in any case.
+        autocomplete_fields: Relations that are searched from the first row on; others are when they have many.
         radio_fields: Fields whose choices are radio buttons.
         prepopulated_fields: Fields that follow others while one types: `{"slug": ["title"]}`.
         actions: What can be done to chosen objects: functions and names of methods; the delete comes by itself.
+        after_adding: Where to go on once an object was added, below its address: `"password/"`.
         save_on_top: Show the buttons above the form too.
         empty_value: What is shown for None.
 
@@ -205,11 +208,13 @@ class ModelAdmin:
     exclude: ClassVar[Sequence[str]] = ()
     fieldsets: ClassVar[Sequence[tuple[str | None, Mapping[str, Any]]] | None] = None
     readonly_fields: ClassVar[Sequence[Columnlike]] = ()
+    form: ClassVar[type[ModelForm[Any]] | None] = None
     inlines: ClassVar[Sequence[type[Any]]] = ()
     autocomplete_fields: ClassVar[Sequence[str]] = ()
     radio_fields: ClassVar[Sequence[str]] = ()
     prepopulated_fields: ClassVar[Mapping[str, Sequence[str]]] = {}
     actions: ClassVar[Sequence[Callable[..., Any] | str]] = ()
+    after_adding: ClassVar[str] = ""
     save_on_top: ClassVar[bool] = False
     empty_value: ClassVar[str] = "–"
 
@@ -259,16 +264,40 @@ class ModelAdmin:
         """Return the fields of the form for this user, None for all (Any: of any class)."""
         return self.fields
 
+    def form_for(self, user: Any, obj: Any = None) -> type[ModelForm[Any]] | None:
+        """Return the class of the form (Any: of any class)."""
+        return self.form
+
+    def fieldsets_for(self, user: Any, obj: Any = None) -> Sequence[tuple[str | None, Mapping[str, Any]]] | None:
+        """Return the groups of fields for this user, None for one group.
+
+        Any: of any class.
+        """
+        return self.fieldsets
+
+    def choices_for(self, name: str) -> Sequence[str] | None:
+        """Return the texts that a field offers, where the model does not say them.
+
+        None for a field that takes what the model says.
+        """
+        return None
+
     def initial(self, request: Request) -> Mapping[str, Any]:
         """Return the values that a new object begins with (Any: of the fields' types)."""
         return {}
 
-    async def save(self, obj: Any, user: Any) -> None:
-        """Write an object that was filled in by the form.
+    def values(self, user: Any, obj: Any = None) -> Mapping[str, Any]:
+        """Return more values to save, which the form does not ask for.
 
-        Extend it to set more (Any: of any class).
+        Any: users and objects of any class, None for a new one; values of the fields' types.
+
+        Example:
+            def values(self, user, obj=None): return {} if obj else {"author": user}
         """
-        await obj.save()
+        return {}
+
+    async def saved(self, obj: Any, user: Any, *, is_new: bool) -> None:
+        """Do more once an object was written, in the same transaction (Any: of any class)."""
 
     async def delete(self, obj: Any, user: Any) -> None:
         """Delete an object (Any: of any class)."""
@@ -282,6 +311,13 @@ class ModelAdmin:
         if type(obj).page_url is Model.page_url:
             return ""
         return str(obj.page_url())
+
+    def object_pages(self, obj: Any, user: Any) -> Sequence[tuple[str, str]]:
+        """Return more tabs of an object's page.
+
+        Each with what it says and its address below that of the object (Any: of any class).
+        """
+        return ()
 
     # -- what follows from the model ----------------------------------------------------------------------------------
 

@@ -8,34 +8,34 @@ from demijohn._lib.translation import gettext as _
 from demijohn._lib.translation import ngettext
 from demijohn.admin import actions
 from demijohn.admin.access import Visit
+from demijohn.admin.changing import Changing
 from demijohn.admin.deleting import preview_of
 from demijohn.admin.exporting import export
 from demijohn.admin.filters import MOST_CHOICES
+from demijohn.admin.finding import find_object, visit_of, with_keys
 from demijohn.admin.history import changes_of, difference, entries_of, record, snapshot
 from demijohn.admin.listing import Listing
 from demijohn.admin.models import LogEntry
 from demijohn.admin.naming import (
     NoSuchKey,
     battery_of,
-    have_keys,
-    key_names,
     key_of,
     label_of,
     read_key,
     text_key,
 )
 from demijohn.admin.options import ModelAdmin, Site
+from demijohn.admin.passwords import Passwords
 from demijohn.admin.searching import search_of
-from demijohn.admin.showing import show_fields
 from demijohn.db import StillReferenced
-from demijohn.errors import BadRequest, Forbidden, NotFound
+from demijohn.errors import BadRequest, Forbidden
 from demijohn.http import is_safe_path
 
 __all__ = ["Pages", "add_routes"]
 
 _THEMES = ("auto", "light", "dark")
 _COOKIE = "demijohn_admin_theme"
-_MOST_CHOSEN = 1000
+_MOST_CHOSEN = 500
 _MOST_WITH_HISTORY = 500
 
 
@@ -74,11 +74,6 @@ class Pages:
         request.g.admin_visit = visit
         return None
 
-    def visit(self, request: Request) -> Visit:
-        """Return the visit that `enter` noted."""
-        visit: Visit = request.g.admin_visit
-        return visit
-
     def layout(self, request: Request) -> dict[str, Any]:
         """Return the names that the layout of every page needs (Any: templates print anything)."""
         visit: Visit | None = request.g.get("admin_visit")
@@ -97,8 +92,8 @@ class Pages:
         }
 
     def _log_out(self, request: Request) -> str:
-        found = getattr(request.app.batteries.get("auth"), "logout_url", None)
-        return str(found()) if callable(found) else ""
+        find = getattr(self.site.access, "logout_url", None)
+        return str(find(request)) if find is not None else ""
 
     def _sections(self, visit: Visit, here: ModelAdmin | None) -> Sequence[tuple[str, Sequence[Link]]]:
         found: dict[str, list[Link]] = {}
@@ -114,20 +109,6 @@ class Pages:
                 found.setdefault(admin.group, []).append(Link(admin.heading, url, admin is here, add))
         return [(name, sorted(links)) for name, links in sorted(found.items())]
 
-    # -- finding ------------------------------------------------------------------------------------------------------
-
-    async def _object(self, visit: Visit, admin: ModelAdmin, text: str, *, lock: bool = False) -> Any:
-        """Return the object of a key in a path, if it exists for the user."""
-        try:
-            key = read_key(admin.model, text)
-        except NoSuchKey:
-            raise NotFound(_("There is no such page.")) from None
-        query = admin.query(visit.user).where(have_keys(_columns(admin), [key]))
-        found = await (query.for_update() if lock else query).one_or_none()
-        if found is None:
-            raise NotFound(_("There is no such object; it may have been deleted."))
-        return found
-
     def _admin(self, request: Request) -> ModelAdmin:
         return self.site.find(request.path_params["model"])
 
@@ -135,7 +116,7 @@ class Pages:
 
     async def index(self, request: Request) -> Page:
         """Answer with all models, and what was done last."""
-        visit = self.visit(request)
+        visit = visit_of(request)
         entries: Sequence[LogEntry] = ()
         log = self.site.find_for(LogEntry)
         if log is not None:
@@ -154,7 +135,7 @@ class Pages:
 
     async def list(self, request: Request) -> Page | Response:
         """Answer with a page of a list."""
-        visit, admin = self.visit(request), self._admin(request)
+        visit, admin = visit_of(request), self._admin(request)
         visit.require(admin, "view")
         listing = Listing(self.site.plan(admin), visit, request)
         return await self._list(request, listing)
@@ -178,7 +159,7 @@ class Pages:
 
     async def export(self, request: Request) -> Response:
         """Answer with the list as CSV."""
-        visit, admin = self.visit(request), self._admin(request)
+        visit, admin = visit_of(request), self._admin(request)
         visit.require(admin, "view")
         listing = Listing(self.site.plan(admin), visit, request)
         listing.filtered()
@@ -188,7 +169,7 @@ class Pages:
         """Answer a search for objects of a model, for those who may see them."""
         from demijohn import JSONResponse
 
-        visit, admin = self.visit(request), self._admin(request)
+        visit, admin = visit_of(request), self._admin(request)
         visit.require(admin, "view")
         query = search_of(admin).apply(admin.query(visit.user), request.query.get("q", ""))
         found = await query.limit(MOST_CHOICES + 1).all()
@@ -197,7 +178,7 @@ class Pages:
 
     async def act(self, request: Request) -> Page | Response:
         """Do something to the chosen objects of a list, asking first where that is wanted."""
-        visit, admin = self.visit(request), self._admin(request)
+        visit, admin = visit_of(request), self._admin(request)
         visit.require(admin, "view")
         form = await request.form()
         name = str(form.get("action", ""))
@@ -227,7 +208,7 @@ class Pages:
         except NoSuchKey:
             visit.note("selected")
             raise BadRequest(_("There is no such object; it may have been deleted.")) from None
-        return admin.query(visit.user).where(have_keys(_columns(admin), found))
+        return with_keys(admin, admin.query(visit.user), found)
 
     async def _confirm(
         self,
@@ -289,7 +270,7 @@ class Pages:
     ) -> None:
         if not before:
             return
-        query = admin.model.where(have_keys(_columns(admin), list(before))).execution_options(populate_existing=True)
+        query = with_keys(admin, admin.model.query(), list(before)).execution_options(populate_existing=True)
         for obj in await query.all():
             changes = difference(admin, before[key_of(obj)], snapshot(admin, obj))
             await record(visit, admin, obj, action=bound.about.name[:40], changes=changes)
@@ -315,9 +296,9 @@ class Pages:
 
     async def delete(self, request: Request) -> Page | Response:
         """Delete one object, after showing what goes along."""
-        visit, admin = self.visit(request), self._admin(request)
+        visit, admin = visit_of(request), self._admin(request)
         sent = request.method == "POST"
-        obj = await self._object(visit, admin, request.path_params["key"])
+        obj = await find_object(visit, admin, request.path_params["key"])
         visit.require(admin, "delete", obj)
         preview = await preview_of(visit, admin, [obj])
         url = f"{self.site.prefix}/{admin.slug}/"
@@ -345,26 +326,10 @@ class Pages:
         flash(_("“%(label)s” was deleted.", label=label), "success")
         return redirect(url, status=303)
 
-    async def show(self, request: Request) -> Page:
-        """Answer with an object that the user may see and not change."""
-        visit, admin = self.visit(request), self._admin(request)
-        obj = await self._object(visit, admin, request.path_params["key"])
-        visit.require(admin, "view", obj)
-        return Page(
-            "admin/view.html",
-            admin=admin,
-            obj=obj,
-            label=label_of(obj),
-            object_url=f"{self.site.prefix}/{admin.slug}/{text_key(obj)}/",
-            shown=show_fields(visit, admin, obj),
-            may_delete=visit.may(admin, "delete", obj),
-            site_page=admin.page_url(obj),
-        )
-
     async def history(self, request: Request) -> Page:
         """Answer with what was done to an object."""
-        visit, admin = self.visit(request), self._admin(request)
-        obj = await self._object(visit, admin, request.path_params["key"])
+        visit, admin = visit_of(request), self._admin(request)
+        obj = await find_object(visit, admin, request.path_params["key"])
         visit.require(admin, "view", obj)
         entries = [(entry, changes_of(entry)) for entry in await entries_of(admin, obj)]
         return Page(
@@ -395,13 +360,9 @@ def _gone(admin: ModelAdmin, obj: Any) -> dict[str, list[str]]:
     return {name: [label, new, ""] for name, (label, _old, new) in turned.items()}
 
 
-def _columns(admin: ModelAdmin) -> list[Any]:
-    return [getattr(admin.model, name) for name in key_names(admin.model)]
-
-
 def add_routes(site: Site, blueprint: Blueprint) -> None:
     """Add the pages of an admin to its blueprint."""
-    pages = Pages(site)
+    pages, changing = Pages(site), Changing(site)
     blueprint.context_processors.append(pages.layout)
     blueprint.before_request(pages.enter)
     blueprint.add_route("/", pages.index, name="index")
@@ -410,6 +371,8 @@ def add_routes(site: Site, blueprint: Blueprint) -> None:
     blueprint.add_route("/{model}/", pages.act, methods=["POST"], name="act")
     blueprint.add_route("/{model}/export/", pages.export, name="export")
     blueprint.add_route("/{model}/choices/", pages.choices, name="choices")
-    blueprint.add_route("/{model}/{key}/", pages.show, name="show")
+    blueprint.add_route("/{model}/add/", changing.add, methods=["GET", "POST"], name="add")
+    blueprint.add_route("/{model}/{key}/", changing.change, methods=["GET", "POST"], name="change")
+    blueprint.add_route("/{model}/{key}/password/", Passwords(site).change, methods=["GET", "POST"], name="password")
     blueprint.add_route("/{model}/{key}/delete/", pages.delete, methods=["GET", "POST"], name="delete")
     blueprint.add_route("/{model}/{key}/history/", pages.history, name="history")

@@ -1,23 +1,33 @@
-"""The options of models that come with the framework: what was done."""
+"""The options of models that come with the framework: users, groups, and what was done."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
+from demijohn._lib.translation import gettext as _
 from demijohn.admin.models import LogEntry
-from demijohn.admin.options import ModelAdmin
+from demijohn.admin.naming import key_of
+from demijohn.admin.options import Columnlike, ModelAdmin, display
+from demijohn.admin.showing import default_fields
+from demijohn.auth import Group, User, all_permissions
 from demijohn.db import Model
 
-__all__ = ["LogAdmin", "options_for"]
+__all__ = ["GroupAdmin", "LogAdmin", "UserAdmin", "options_for"]
+
+_RIGHTS = ("is_staff", "is_superuser", "groups", "permissions")
 
 
 class LogAdmin(ModelAdmin):
-    """What was done in the admin: to be read, by those who may see it, and changed by nobody."""
+    """What was done in the admin.
+
+    To be read by those who may see it, and changed by nobody.
+    """
 
     label = "log entry"
     label_plural = "log entries"
     section = "Accounts"
-    list_display = ("at", "user_label", "action", "model", "object_label")
+    list_display: ClassVar[Sequence[Columnlike]] = ("at", "user_label", "action", "model", "object_label")
     list_filter = ("action", "at")
-    search_fields = ("user_label", "object_label", "=object_key")
+    search_fields: ClassVar[Sequence[Columnlike] | None] = ("user_label", "object_label", "=object_key")
     date_hierarchy = "at"
 
     def has_add_permission(self, user: Any, obj: Any = None) -> bool:
@@ -33,6 +43,106 @@ class LogAdmin(ModelAdmin):
         return False
 
 
-def options_for(model: type[Model]) -> type[ModelAdmin]:
-    """Return the options of a model that nobody registered."""
-    return LogAdmin if issubclass(model, LogEntry) else ModelAdmin
+def _is_superuser(user: Any) -> bool:
+    return bool(getattr(user, "is_superuser", False))
+
+
+class GroupAdmin(ModelAdmin):
+    """Groups and what they may; only superusers give rights away."""
+
+    section = "Accounts"
+    list_display: ClassVar[Sequence[Columnlike]] = ("name", "rights")
+
+    @display(label="Permissions")
+    def rights(self, group: Group) -> int:
+        """Return how many permissions a group has."""
+        return len(group.permissions)
+
+    def readonly_for(self, user: Any, obj: Any = None) -> Sequence[Columnlike]:
+        """Return what this user may not set (Any: of any class).
+
+        Those are rights, unless they have all.
+        """
+        more = () if _is_superuser(user) else ("permissions",)
+        return (*super().readonly_for(user, obj), *more)
+
+    def choices_for(self, name: str) -> Sequence[str] | None:
+        """Return the names of all permissions."""
+        return all_permissions() if name == "permissions" else None
+
+
+class UserAdmin(ModelAdmin):
+    """Users, and a page for a new password.
+
+    Only superusers give rights away.
+
+    Options of a user model that is registered with a plain `ModelAdmin` come on top of these.
+    """
+
+    section = "Accounts"
+    list_filter = ("is_active", "is_staff", "is_superuser", "groups", "last_login_at")
+    after_adding = "password/"
+
+    def fieldsets_for(self, user: Any, obj: Any = None) -> Any:
+        """Return the groups of fields.
+
+        Who they are, what they may, when they came (Any: as `fieldsets` has them).
+        """
+        if self.fieldsets is not None or self.fields is not None:
+            return super().fieldsets_for(user, obj)
+        names = default_fields(self)
+        times = [name for name in names if name.endswith("_at")]
+        rights = [name for name in ("is_active", *_RIGHTS) if name in names]
+        own = [name for name in names if name not in {*times, *rights}]
+        return [
+            (None, {"fields": own}),
+            (_("Rights"), {"fields": [tuple(rights[:3]), *rights[3:]]}),
+            (_("Times"), {"fields": [tuple(times)], "collapse": True}),
+        ]
+
+    def has_change_permission(self, user: Any, obj: Any = None) -> bool:
+        """Nobody but superusers changes a superuser (Any: of any class)."""
+        if obj is not None and obj.is_superuser and not _is_superuser(user):
+            return False
+        return super().has_change_permission(user, obj)
+
+    def has_delete_permission(self, user: Any, obj: Any = None) -> bool:
+        """Nobody but superusers deletes a superuser.
+
+        And nobody themselves (Any: of any class).
+        """
+        if obj is not None and obj.is_superuser and not _is_superuser(user):
+            return False
+        if obj is not None and type(obj) is type(user) and key_of(obj) == key_of(user):
+            return False
+        return super().has_delete_permission(user, obj)
+
+    def readonly_for(self, user: Any, obj: Any = None) -> Sequence[Columnlike]:
+        """Return what this user may not set (Any: of any class).
+
+        Those are rights, unless they have all.
+        """
+        more = () if _is_superuser(user) else _RIGHTS
+        return (*super().readonly_for(user, obj), *more)
+
+    def choices_for(self, name: str) -> Sequence[str] | None:
+        """Return the names of all permissions."""
+        return all_permissions() if name == "permissions" else None
+
+    def object_pages(self, obj: Any, user: Any) -> Sequence[tuple[str, str]]:
+        """Return the tab for a new password (Any: of any class)."""
+        return [(_("Password"), "password/")] if self.has_change_permission(user, obj) else []
+
+
+def options_for(model: type[Model], given: type[ModelAdmin] | None) -> type[ModelAdmin]:
+    """Return the options of a model: those that were registered, over those that its kind needs."""
+    kind: type[ModelAdmin] = ModelAdmin
+    if issubclass(model, LogEntry):
+        kind = LogAdmin
+    elif issubclass(model, User):
+        kind = UserAdmin
+    elif issubclass(model, Group):
+        kind = GroupAdmin
+    if given is None or issubclass(given, kind):
+        return given or kind
+    return type(given.__name__, (given, kind), {"__module__": given.__module__, "__doc__": given.__doc__})

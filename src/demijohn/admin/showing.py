@@ -37,12 +37,13 @@ class Fieldset(NamedTuple):
 
 def fieldsets_of(admin: ModelAdmin, user: Any, obj: Any = None) -> list[Fieldset]:
     """Return the groups of fields that a page of an object has for a user (Any: of any class)."""
-    if admin.fieldsets is not None:
+    given = admin.fieldsets_for(user, obj)
+    if given is not None:
         return [
             Fieldset(
                 title or "", list(about.get("fields", ())), about.get("description", ""), bool(about.get("collapse"))
             )
-            for title, about in admin.fieldsets
+            for title, about in given
         ]
     names = admin.fields_for(user, obj)
     return [Fieldset("", default_fields(admin) if names is None else list(names), "", False)]

@@ -33,7 +33,6 @@ from demijohn.forms.form import BaseForm, Form
 from demijohn.forms.formrows import FormRows
 from demijohn.forms.modelform import ModelForm
 from demijohn.forms.rows import Rows
-from demijohn.forms.views import ModelViews
 from demijohn.forms.widgets import (
     CheckBox,
     CheckBoxes,
@@ -71,7 +70,6 @@ __all__ = [
     "Forms",
     "Hidden",
     "ModelForm",
-    "ModelViews",
     "MultiSelect",
     "NumberInput",
     "Option",

@@ -1,7 +1,4 @@
-"""The rows of one form: the children of its record.
-
-As they are and as they were typed.
-"""
+"""The rows of one form: the children of its record, as they are and as they were typed."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

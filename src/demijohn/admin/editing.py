@@ -1,0 +1,230 @@
+"""Forms of objects: which fields a user may set, the form that has them, and saving with its history."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+from weakref import WeakKeyDictionary
+
+from demijohn.admin.access import Visit
+from demijohn.admin.columns import text_of
+from demijohn.admin.inlines import Inline, relation_of, rows_for
+from demijohn.admin.naming import key_names, text_key
+from demijohn.admin.options import ModelAdmin
+from demijohn.admin.showing import Fieldset, ShownField, fieldsets_of, show_field
+from demijohn.app import current
+from demijohn.db import Model, QuerySet
+from demijohn.db.descriptions import describe
+from demijohn.forms import CheckBoxes, ModelForm, Radios, RelationSelect, Rows, Widget
+from demijohn.forms.fields import FormField
+from demijohn.forms.plans import FormPlan
+from demijohn.schema import records_of
+
+__all__ = ["Editor", "Group"]
+
+_SEARCHED_FROM = 50
+
+
+class Group(NamedTuple):
+    """A fieldset as the page shows it: lines of fields, each a control (Any: of the form) or what is only shown."""
+
+    fieldset: Fieldset
+    lines: Sequence[Sequence[Any]]
+    has_errors: bool
+
+
+_classes: WeakKeyDictionary[ModelAdmin, dict[Any, type[ModelForm[Any]]]] = WeakKeyDictionary()
+_plans: WeakKeyDictionary[type[Any], FormPlan] = WeakKeyDictionary()
+
+
+class Editor:
+    """The form of one object, or of a new one, for one user.
+
+    Objects are `Any`: of the model.
+    """
+
+    def __init__(self, visit: Visit, admin: ModelAdmin, obj: Any = None) -> None:
+        self.visit = visit
+        self.admin = admin
+        self.obj = obj
+        self.fieldsets = fieldsets_of(admin, visit.user, obj)
+        self.readonly = self._readonly()
+        self.names = self._names()
+        self.inlines = [one for one in admin.inlines if self._may_edit(one)]
+        cls = self._form_class()
+        plan = _plans.get(cls)
+        if plan is None:
+            plan = _plans[cls] = cls.plan(where=f"{type(admin).__name__} of {admin.model.__name__}")
+            self._offer(plan)
+        self.form: ModelForm[Any] = cls(plan)
+
+    def _offer(self, plan: FormPlan) -> None:
+        """Let fields offer what the options say."""
+        for name, field in plan.fields.items():
+            given = self.admin.choices_for(name)
+            if given is not None and field.relation is None:
+                offered: Any = Literal[tuple(given)] if given else str
+                tp = list[offered] if field.is_many else offered
+                plan.fields[name] = FormField(
+                    name, field.field.replace(type=tp), widget=CheckBoxes() if field.is_many else None
+                )
+
+    # -- what it has --------------------------------------------------------------------------------------------------
+
+    def _flat(self) -> list[str]:
+        found: list[str] = []
+        for fieldset in self.fieldsets:
+            for entry in fieldset.names:
+                found += [entry] if isinstance(entry, str) else entry
+        return found
+
+    def _readonly(self) -> set[Any]:
+        given = self.admin.readonly_for(self.visit.user, self.obj)
+        fixed = {name if isinstance(name, str) else getattr(name, "key", name) for name in given}
+        described = describe(self.admin.model)
+        relations = records_of(self.admin.model).relations
+        keys = set(key_names(self.admin.model))
+        for name in self._flat():
+            field = described.get(name)
+            if field is None or field.readonly or (name in relations and not relations[name].writable):
+                fixed.add(name)
+            elif self.obj is not None and name in keys:
+                fixed.add(name)  # an object keeps its key
+        return fixed
+
+    def _names(self) -> tuple[str, ...]:
+        described = describe(self.admin.model)
+        left_out = {*self.admin.exclude, *self.readonly}
+        return tuple(
+            name
+            for name in dict.fromkeys(self._flat())
+            if name not in left_out and name in described and not described[name].private
+        )
+
+    def _may_edit(self, inline: type[Inline]) -> bool:
+        target = self.admin.site.admin_for(inline.model)
+        return self.visit.may(target, "change") and self.visit.may(target, "add")
+
+    def _form_class(self) -> type[ModelForm[Any]]:
+        base = self.admin.form_for(self.visit.user, self.obj)
+        deleting = tuple(self.visit.may(self.admin.site.admin_for(one.model), "delete") for one in self.inlines)
+        key = (base, self.names, tuple(self.inlines), deleting)
+        made = _classes.setdefault(self.admin, {})
+        known = made.get(key)
+        if known is None:
+            rows = [
+                rows_for(self.admin, one, can_delete=may, queries=self._queries_of)
+                for one, may in zip(self.inlines, deleting, strict=True)
+            ]
+            known = made[key] = self._make_class(base, rows)
+        return known
+
+    def _make_class(self, base: type[ModelForm[Any]] | None, rows: Sequence[Rows]) -> type[ModelForm[Any]]:
+        model: Any = self.admin.model
+        parent: Any = base if base is not None else ModelForm[model]
+        queries = {name: query for name, query in self._queries_of(model).items() if name in self.names}
+        widgets = {name: widget for name, widget in self._widgets().items() if name in self.names}
+        made: type[ModelForm[Any]] = type(parent)(
+            f"{model.__name__}AdminForm",
+            (parent,),
+            {"__module__": __name__},
+            fields=self.names,
+            queries={**queries, **{k: v for k, v in parent.own_queries.items() if k in self.names}},
+            widgets={**widgets, **{k: v for k, v in parent.own_widgets.items() if k in self.names}},
+            rows=rows,
+        )
+        return made
+
+    def _queries_of(self, model: type[Model]) -> Mapping[str, Callable[[], QuerySet[Any]]]:
+        """Return what may be chosen for each relation: the objects that exist for whoever asks."""
+        site = self.admin.site
+
+        def query_for(target: type[Model]) -> Callable[[], QuerySet[Any]]:
+            def query() -> QuerySet[Any]:
+                options = site.admin_for(target)
+                return options.query(current.request.g.admin_visit.user)
+
+            return query
+
+        return {name: query_for(one.target) for name, one in records_of(model).relations.items() if one.writable}
+
+    def _widgets(self) -> dict[str, Widget]:
+        found: dict[str, Widget] = {name: Radios() for name in self.admin.radio_fields}
+        for name, relation in records_of(self.admin.model).relations.items():
+            if relation.writable and not relation.is_many:
+                limit = 0 if name in self.admin.autocomplete_fields else _SEARCHED_FROM
+                found[name] = RelationSelect(limit=limit)
+        return found
+
+    # -- showing ------------------------------------------------------------------------------------------------------
+
+    async def fill(self) -> None:
+        """Show what the object holds, or what a new one begins with."""
+        if self.obj is not None:
+            await self.form.edit(self.obj)
+            return
+        self.form.fill(self.admin.initial(self.visit.request))
+        await self.form.offer_choices()
+
+    def groups(self) -> list[Group]:
+        """Return the fieldsets with their controls and with what is only shown."""
+        found = []
+        for fieldset in self.fieldsets:
+            lines = []
+            bad = False
+            for entry in fieldset.names:
+                names = (entry,) if isinstance(entry, str) else entry
+                line = [shown for name in names if (shown := self._control(name)) is not None]
+                bad = bad or any(self.form[name].errors for name in names if name in self.form)
+                if line:
+                    lines.append(line)
+            if lines:
+                found.append(Group(fieldset, lines, bad))
+        return found
+
+    def _control(self, name: str) -> Any:
+        if name in self.form:
+            return self.form[name]
+        if name in self.admin.exclude or self.obj is None:
+            return None
+        return show_field(self.visit, self.admin, self.obj, name)
+
+    def shown_inlines(self) -> list[tuple[type[Inline], Any]]:
+        """Return the inlines with their rows, in their order (Any: the rows of the form)."""
+        return [(one, self.form.row_sets[relation_of(self.admin, one)]) for one in self.inlines]
+
+    async def other_rows(self) -> list[tuple[str, list[ShownField]]]:
+        """Return the objects of inlines that the user may see and not change, by the heading of their model."""
+        found = []
+        for inline in self.admin.inlines:
+            target = self.admin.site.admin_for(inline.model)
+            if inline in self.inlines or self.obj is None or not self.visit.may(target, "view"):
+                continue
+            children = await records_of(self.admin.model).load(self.obj, relation_of(self.admin, inline))
+            fields = [show_field(self.visit, target, child, "__str__") for child in children[:50]]
+            found.append((target.heading, fields))
+        return found
+
+    def prepopulated(self) -> dict[str, list[str]]:
+        """Return the fields that follow others while one types, where both are in the form."""
+        return {
+            name: [one for one in sources if one in self.form]
+            for name, sources in self.admin.prepopulated_fields.items()
+            if name in self.form
+        }
+
+    # -- saving -------------------------------------------------------------------------------------------------------
+
+    async def children(self) -> dict[str, tuple[str, str]]:
+        """Return what the objects of the inlines hold, as texts by the name of their relation."""
+        found: dict[str, tuple[str, str]] = {}
+        if self.obj is None:
+            return found
+        records = records_of(self.admin.model)
+        for _inline, rows in self.shown_inlines():
+            children = await records.load(self.obj, rows.name)
+            fields = list(rows.plan.form.fields)
+            lines = [
+                f"{text_key(child)}: " + "; ".join(f"{name}={text_of(getattr(child, name))}" for name in fields)
+                for child in children
+            ]
+            found[rows.name] = (rows.label, "\n".join(sorted(lines)))
+        return found

@@ -1,0 +1,41 @@
+"""What a request is about: who sent it, and the object of a key in its path."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from demijohn._lib.translation import gettext as _
+from demijohn.admin.access import Visit
+from demijohn.admin.naming import NoSuchKey, have_keys, key_names, read_key
+from demijohn.admin.options import ModelAdmin
+from demijohn.errors import NotFound
+from demijohn.http import Request
+
+__all__ = ["find_object", "visit_of", "with_keys"]
+
+
+def visit_of(request: Request) -> Visit:
+    """Return the visit that was noted when the request came in."""
+    visit: Visit = request.g.admin_visit
+    return visit
+
+
+def with_keys(admin: ModelAdmin, query: Any, keys: Sequence[tuple[Any, ...]]) -> Any:
+    """Return a query for the objects with some keys (Any: a query of the model, and values of its key)."""
+    return query.where(have_keys([getattr(admin.model, name) for name in key_names(admin.model)], keys))
+
+
+async def find_object(visit: Visit, admin: ModelAdmin, text: str, *, lock: bool = False) -> Any:
+    """Return the object of a key in a path, if it exists for the user (Any: of the model).
+
+    Raises:
+        NotFound: It does not.
+    """
+    try:
+        key = read_key(admin.model, text)
+    except NoSuchKey:
+        raise NotFound(_("There is no such page.")) from None
+    query = with_keys(admin, admin.query(visit.user), [key])
+    found = await (query.for_update(of=admin.model) if lock else query).one_or_none()
+    if found is None:
+        raise NotFound(_("There is no such object; it may have been deleted."))
+    return found
