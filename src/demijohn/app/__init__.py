@@ -9,6 +9,7 @@ from demijohn.app.encoding import Encoder, WrongReturn
 from demijohn.app.formats import Format, Formats, is_partial
 from demijohn.app.messages import flash, get_flashed_messages
 from demijohn.app.offloading import run_in_process, run_in_thread
+from demijohn.app.operations import Operation, operations_of
 from demijohn.app.page import Htmx, Page
 from demijohn.app.parameters import (
     Body,
@@ -55,6 +56,7 @@ __all__ = [
     "Htmx",
     "Input",
     "Marker",
+    "Operation",
     "Page",
     "Path",
     "Query",
@@ -74,6 +76,7 @@ __all__ = [
     "flash",
     "get_flashed_messages",
     "is_partial",
+    "operations_of",
     "run_in_process",
     "run_in_thread",
     "url_for",

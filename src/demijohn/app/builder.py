@@ -13,6 +13,7 @@ from demijohn.app.failures import problem_response
 from demijohn.app.formats import Answers, Offer
 from demijohn.app.hooks import AFTER, AROUND, BEFORE, TEARDOWN, HookCall, HookRole
 from demijohn.app.mounting import is_asgi, mounted_call, mounted_scope
+from demijohn.app.operations import Operation
 from demijohn.app.scaffold import Hook, Mount, Record, Scaffold
 from demijohn.app.sockets import SocketRunner, check_handshake, compile_socket_runner, socket_guards
 from demijohn.app.streaming import StreamAnswers, items_of, streamer_of
@@ -195,6 +196,17 @@ class Builder:
             streamer = None if yielded is None else streamer_of(yielded)
             if streamer is not None:
                 answers = StreamAnswers(streamer, app.encoder)
+        if not isinstance(answers, Answers) or answers.suffix is None:
+            route.details[method] = Operation(
+                route,
+                method,
+                function=function,
+                plan=call.plan,
+                status=status,
+                formats=answers.offer.formats if isinstance(answers, Answers) else (),
+                options=record.options.get("options") or {},
+                marks=marks,
+            )
         return compile_runner(
             call,
             self._bare() if record.options.get("bare") else place.surroundings,

@@ -344,6 +344,16 @@ class Answers:
         self._encoder = encoder
         self._suffix = suffix
 
+    @property
+    def offer(self) -> Offer:
+        """The formats of the route."""
+        return self._offer
+
+    @property
+    def suffix(self) -> str | None:
+        """The suffix of the path, for a route that has one."""
+        return self._suffix
+
     def check(self, request: Request) -> None:
         """Refuse a request that no format of the route suits.
 

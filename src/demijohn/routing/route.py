@@ -54,6 +54,7 @@ class Route:
     __slots__ = (
         "converters",
         "defaults",
+        "details",
         "endpoint",
         "has_own_name",
         "host",
@@ -100,6 +101,8 @@ class Route:
         self.converters: dict[str, Converter[Any]] = {}
         self.target: Any = endpoint
         self.targets: dict[str, Any] = {}
+        self.details: dict[str, Any] = {}
+        """What the app notes about each method, for those who describe it (Any: the app's own)."""
         self.installed: list[tuple[dict[str, Entry], dict[str, Any] | None, str]] = []
         host_parameters = () if self.parsed_host is None else self.parsed_host.parameters
         self.parameters: tuple[Parameter, ...] = host_parameters + self.parsed.parameters
