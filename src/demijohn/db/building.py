@@ -19,8 +19,10 @@ from sqlalchemy.sql.selectable import CompoundSelect
 from demijohn.db.declarative import Declarative
 from demijohn.db.explaining import explain
 from demijohn.db.faults import QueryError
+from demijohn.db.lanes import Attempt
 from demijohn.db.naming import attribute_of, clause_of, order_of, reversed_order
 from demijohn.db.pages import KeysetPage, Paginated, paginate, paginate_by_key
+from demijohn.db.shapes import PLAIN, Equal, Named
 from demijohn.db.streaming import stream_rows
 from demijohn.db.units import Unit, current_scope, work
 from demijohn.db.waiting import run_now
@@ -76,8 +78,14 @@ class Building(Generic[R]):
         Any: of the field's type.
         """
         if equal:
-            criteria = (*criteria, *(attribute_of(self._model, name) == value for name, value in equal.items()))
+            criteria = (*criteria, *(self._equal(name, value) for name, value in equal.items()))
         return self._with("where", *criteria) if criteria else self
+
+    def _equal(self, name: str, value: Any) -> Any:
+        """Return `column == value`, made of SQLAlchemy's expressions now, or later where it is plain."""
+        if type(value) in PLAIN and name in self._model.__mapper__.column_attrs:
+            return Equal(self._model, name, value)
+        return attribute_of(self._model, name) == value
 
     def exclude(self, *criteria: ColumnExpressionArgument[bool], **equal: Any) -> "Self":
         """Keep the rows that do not meet all criteria.
@@ -96,7 +104,12 @@ class Building(Generic[R]):
         """
         made = self._copy()
         made._parts = tuple(part for part in self._parts if part[0] != "order_by")
-        return made._with("order_by", *(order_of(self._model, clause) for clause in clauses))
+        return made._with("order_by", *(self._named(clause) for clause in clauses))
+
+    def _named(self, clause: Any) -> Any:
+        if isinstance(clause, str) and clause.removeprefix("-") in self._model.__mapper__.column_attrs:
+            return Named(self._model, clause)
+        return order_of(self._model, clause)
 
     def reverse(self) -> "Self":
         """Turn the order round."""
@@ -227,26 +240,45 @@ class Building(Generic[R]):
         unit = self._unit()
         return await work(unit.scope, function, unit, *arguments)
 
-    def _execute(self, unit: Unit) -> Any:
-        if self._locks:
-            unit.begin()
-        return unit.session.execute(self.statement)
+    def _attempt(self, unit: Unit) -> Attempt | None:
+        """Return a try to run the query beside SQLAlchemy's path, or None where it never can."""
+        return None
 
     def _take(self, result: Any) -> list[R]:
         raise NotImplementedError
 
-    def _all(self, unit: Unit) -> list[R]:
-        return self._take(self._execute(unit))
+    def _all(self, unit: Unit, attempt: Attempt | None = None) -> list[R]:
+        if self._locks:
+            unit.begin()
+        statement = self.statement
+        result = unit.session.execute(statement)
+        if attempt is not None and attempt.may_learn:
+            attempt.learn(statement, result)
+        return self._take(result)
+
+    def _all_now(self, unit: Unit) -> list[R]:
+        attempt = self._attempt(unit)
+        if attempt is not None and attempt.is_known:
+            found = attempt.run_now()
+            if found is not None:
+                return found
+        return self._all(unit, attempt)
 
     async def all(self) -> list[R]:
         """Return all rows as a list. `await query` is the same."""
-        return await self._run(self._all)
+        unit = current_scope().unit_for(self._model)
+        attempt = self._attempt(unit)
+        if attempt is not None and attempt.is_known:
+            found = await attempt.run()
+            if found is not None:
+                return found
+        return await work(unit.scope, self._all, unit, attempt)
 
     def __await__(self) -> Generator[Any, Any, list[R]]:
         return self.all().__await__()
 
     def __iter__(self) -> Iterator[R]:
-        return iter(run_now(self._unit(), self._all))
+        return iter(run_now(self._unit(), self._all_now))
 
     async def __aiter__(self) -> AsyncIterator[R]:
         for row in await self.all():

@@ -179,10 +179,19 @@ class Database:
         """Return where a statement of a unit goes (Any: SQLAlchemy's clause, or None)."""
         if self.pin is not None:
             return self.pin
+        if clause is not None and _only_reads(clause):
+            return self.reader(unit).engine
+        return self.resources(unit.scope.loop)[0].engine
+
+    def reader(self, unit: Unit) -> Resources:
+        """Return where a read of a unit goes.
+
+        That is a replica, where there is one and the unit wrote nothing yet.
+        """
         resources = self.resources(unit.scope.loop)
-        if len(resources) > 1 and not unit.wrote and clause is not None and _only_reads(clause):
-            return resources[1 + id(unit) // 64 % (len(resources) - 1)].engine
-        return resources[0].engine
+        if len(resources) > 1 and not unit.wrote:
+            return resources[1 + id(unit) // 64 % (len(resources) - 1)]
+        return resources[0]
 
     async def dispose(self) -> None:
         """Close the connections of the running loop."""

@@ -4,7 +4,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -85,10 +85,21 @@ for _name, _load in _LOADERS.items():
 
 @dataclass(slots=True)
 class Resources:
-    """What one event loop has of a database."""
+    """What one event loop has of a database.
+
+    Attributes:
+        recipes: What is known of the shapes of queries (Any: keys and values are those of `lanes`).
+    """
 
     engine: Engine
     store: Store | None = None
+    recipes: dict[Any, Any] = field(default_factory=dict)
+
+    def is_watched(self) -> bool:
+        """Return whether somebody listens to the statements of the engine, which SQLAlchemy tells."""
+        engine: Any = self.engine
+        pool = engine.pool.dispatch
+        return bool(engine._has_events or engine._should_log_info() or pool.checkout or pool.checkin)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, ORMExecuteState, with_loader_criteria
 from demijohn.db.columns import column
 from demijohn.db.naming import attribute_of
 from demijohn.db.storage import now
-from demijohn.db.units import UnitSession, current_scope, work
+from demijohn.db.units import STEADY, UnitSession, current_scope, work
 
 if TYPE_CHECKING:
     from typing import Self
@@ -51,6 +51,7 @@ class SoftDelete:
         super().__init_subclass__(**options)
         if not event.contains(UnitSession, "do_orm_execute", _pass_over_deleted):
             event.listen(UnitSession, "do_orm_execute", _pass_over_deleted)
+            STEADY.add(_pass_over_deleted)
 
     @property
     def is_deleted(self) -> bool:

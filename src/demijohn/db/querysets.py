@@ -11,10 +11,12 @@ from demijohn.db.building import Building
 from demijohn.db.bulk import delete_rows, update_rows
 from demijohn.db.declarative import Declarative
 from demijohn.db.faults import QueryError
+from demijohn.db.lanes import Attempt
 from demijohn.db.loading import make_siblings
 from demijohn.db.naming import attribute_of, clause_of
+from demijohn.db.shapes import PLAIN, Equal
 from demijohn.db.storage import now
-from demijohn.db.units import Unit
+from demijohn.db.units import Unit, work
 from demijohn.errors import NotFound
 
 if TYPE_CHECKING:
@@ -51,6 +53,11 @@ class QuerySet(Building[M]):
 
     def _is_of_objects(self) -> bool:
         return True
+
+    def _attempt(self, unit: Unit) -> Attempt | None:
+        if self._base is not None or self._extra or self._locks:
+            return None
+        return Attempt(self, unit)
 
     def _take(self, result: Any) -> list[M]:
         names = self._extra
@@ -245,9 +252,23 @@ class QuerySet(Building[M]):
 
         Any: keys have any type.
         """
-        if self._base is None and not self._parts and not self._model.__order_by__:
-            return await self._run(self._get, key)
-        return await self._with_key(key).one_or_none()
+        if self._base is not None or self._parts or self._model.__order_by__:
+            return await self._with_key(key).one_or_none()
+        unit = self._unit()
+        mapper = self._model.__mapper__
+        keys = mapper.primary_key
+        known = unit.session.identity_map._dict
+        if len(keys) == 1 and type(key) in PLAIN and (mapper._identity_class, (key,), None) not in known:
+            name = mapper.get_property_by_column(keys[0]).key
+            query = self._with("where", Equal(self._model, name, key))
+            attempt = query._attempt(unit)
+            if attempt is not None:
+                found = await attempt.run() if attempt.is_known else None
+                if found is None and attempt.may_learn and type(key) is keys[0].type.python_type:
+                    found = await work(unit.scope, query._all, unit, attempt)
+                if found is not None:
+                    return found[0] if found else None
+        return await work(unit.scope, self._get, unit, key)
 
     def _get(self, unit: Unit, key: Any) -> M | None:
         fresh = unit.database.pin is not None and not unit.scope.frame.driven

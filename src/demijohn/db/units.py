@@ -29,12 +29,14 @@ from demijohn.db.faults import AlreadyBegun, NoDatabase, NotInside, NoUnit, Othe
 from demijohn.db.outages import is_deadlock, is_stale, pool_is_empty, raise_told, told, unreachable
 from demijohn.db.violations import refused_value, translate
 
-__all__ = ["STREAM", "Scope", "Unit", "UnitSession", "current_scope", "current_unit", "set_finder", "work"]
+__all__ = ["STEADY", "STREAM", "Scope", "Unit", "UnitSession", "current_scope", "current_unit", "set_finder", "work"]
 
 T = TypeVar("T")
 _log = logging.getLogger("demijohn.db")
 STREAM = "demijohn_stream"
 """The execution option of a connection that only streams rows."""
+STEADY: set[Callable[..., object]] = set()
+"""Listeners to `do_orm_execute` that do the same to all statements of a shape, so that what came of it may be kept."""
 _RETRIES = 3
 _scope: ContextVar["Scope | None"] = ContextVar("demijohn_db_scope", default=None)
 
@@ -56,6 +58,8 @@ class Home(Protocol):
     def resources(self, loop: asyncio.AbstractEventLoop | None = None) -> "list[Resources]": ...
 
     def bind_for(self, unit: "Unit", clause: Any) -> Engine | Connection: ...
+
+    def reader(self, unit: "Unit") -> "Resources": ...
 
 
 class Scope(Frame):

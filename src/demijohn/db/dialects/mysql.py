@@ -1,5 +1,6 @@
 """asyncmy under SQLAlchemy, with BEGIN at the first write. MariaDB and MySQL share it."""
 
+from time import monotonic
 from typing import Any
 
 from sqlalchemy.dialects.mysql.asyncmy import (
@@ -14,7 +15,7 @@ from sqlalchemy.util.concurrency import await_
 
 from demijohn._lib.extras import need
 from demijohn.db.dialects.checked import CheckedNames
-from demijohn.db.dialects.deferral import DeferredBegin
+from demijohn.db.dialects.deferral import FRESH, DeferredBegin
 
 __all__ = ["MariaDBDialect", "MySQLDialect"]
 
@@ -22,13 +23,36 @@ _ISOLATION = {"READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZ
 
 
 class _Connection(AsyncAdapt_asyncmy_connection):
-    __slots__ = ("begun", "holder", "manual")
+    __slots__ = ("begun", "holder", "manual", "used")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.begun = False
         self.manual = False
         self.holder = ""
+        self.used = 0.0
+
+    def is_lost(self) -> bool:
+        """Return whether the server has gone, as far as the driver knows."""
+        return not self._connection._connected
+
+    async def read(self, statement: str, parameters: tuple[Any, ...], changed: float) -> Any:
+        """Return the rows of a statement that reads, straight from asyncmy (Any: its rows)."""
+        async with self._execute_mutex:
+            try:
+                cursor = self._connection.cursor()
+                try:
+                    await cursor.execute(statement, parameters)
+                    return await cursor.fetchall()
+                finally:
+                    await cursor.close()
+            except Exception as error:
+                self._handle_exception(error)
+
+    def ping(self, reconnect: bool = False) -> None:
+        """Ask the server whether it is there, unless it was a moment ago."""
+        if self.is_lost() or monotonic() - self.used > FRESH:
+            super().ping(reconnect)
 
     def is_begun(self) -> bool:
         return self.begun or self.manual
@@ -44,11 +68,13 @@ class _Connection(AsyncAdapt_asyncmy_connection):
         self.begun = True
 
     def commit(self) -> None:
+        self.used = monotonic()
         if self.begun:
             self.begun = False
             super().commit()
 
     def rollback(self) -> None:
+        self.used = monotonic()
         if self.begun:
             self.begun = False
             super().rollback()

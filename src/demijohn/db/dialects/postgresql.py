@@ -1,5 +1,6 @@
 """asyncpg under SQLAlchemy, with BEGIN at the first write."""
 
+from time import monotonic
 from typing import Any
 
 from sqlalchemy.dialects.postgresql.asyncpg import (
@@ -12,18 +13,40 @@ from sqlalchemy.util.concurrency import await_
 
 from demijohn._lib.extras import need
 from demijohn.db.dialects.checked import CheckedNames
-from demijohn.db.dialects.deferral import DeferredBegin
+from demijohn.db.dialects.deferral import FRESH, DeferredBegin
 
 __all__ = ["PostgreSQLDialect"]
 
 
 class _Connection(AsyncAdapt_asyncpg_connection):
-    __slots__ = ("holder", "wanted")
+    __slots__ = ("holder", "used", "wanted")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
         self.wanted: tuple[str | None, bool] | None = None
         self.holder = ""
+        self.used = 0.0
+
+    def is_lost(self) -> bool:
+        """Return whether the server has gone, as far as the driver knows."""
+        return bool(self._connection.is_closed())
+
+    async def read(self, statement: str, parameters: tuple[Any, ...], changed: float) -> Any:
+        """Return the rows of a statement that reads, straight from asyncpg.
+
+        `changed` is when a table was last changed, as far as the dialect knows (Any: records of asyncpg).
+        """
+        async with self._execute_mutex:
+            try:
+                prepared, _ = await self._prepare(statement, changed)  # type: ignore[no-untyped-call]
+                return await prepared.fetch(*parameters)
+            except Exception as error:
+                self._handle_exception(error)
+
+    def ping(self) -> None:
+        """Ask the server whether it is there, unless it was a moment ago."""
+        if self.is_lost() or monotonic() - self.used > FRESH:
+            super().ping()  # type: ignore[no-untyped-call]
 
     def is_begun(self) -> bool:
         return self.wanted is not None
@@ -50,10 +73,12 @@ class _Connection(AsyncAdapt_asyncpg_connection):
             self.isolation_level, self.readonly = before
 
     def commit(self) -> None:
+        self.used = monotonic()
         self.wanted = None
         super().commit()  # type: ignore[no-untyped-call]
 
     def rollback(self) -> None:
+        self.used = monotonic()
         self.wanted = None
         super().rollback()  # type: ignore[no-untyped-call]
 

@@ -1,0 +1,203 @@
+"""Lanes: statements of recipes run straight on the driver, beside SQLAlchemy's path.
+
+A lane is for plain reads of a unit of work that has neither begun a transaction nor anything to write, where nobody
+listens to SQLAlchemy's events. SQLite reads here and now; on a server a connection is taken from SQLAlchemy's pool
+for the one statement and put back. Whatever goes wrong makes the caller take SQLAlchemy's path, which runs the
+statement again and finds the words for it.
+"""
+
+import asyncio
+import time
+from time import monotonic
+from typing import Any, Final
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.util import await_
+
+from demijohn.db.dialects.deferral import FRESH
+from demijohn.db.driver import current_task, enter
+from demijohn.db.recipes import Recipe, learn
+from demijohn.db.shapes import Sink, shape_of
+from demijohn.db.units import STEADY, Unit
+from demijohn.db.watching import Watch, current_watch
+
+__all__ = ["Attempt"]
+
+_LIMIT = 1000
+_SEEN: Final = object()
+_SLOW = 1.0
+
+
+class Attempt:
+    """One try to run a query on a lane; where it cannot, what SQLAlchemy's path shows may be learnt for the next time.
+
+    Attributes:
+        is_known: Whether a recipe is there, so that `run` makes sense.
+        may_learn: Whether `learn` makes sense: a shape is learnt when it comes for the second time.
+    """
+
+    __slots__ = ("_key", "_query", "_recipe", "_resources", "_sink", "_unit", "is_known", "may_learn")
+    _recipe: Recipe
+
+    def __init__(self, query: Any, unit: Unit) -> None:
+        self.is_known = self.may_learn = False
+        if not is_plain(unit):
+            return
+        self._unit = unit
+        self._query = query
+        self._resources = resources = unit.database.reader(unit)
+        if resources.is_watched():
+            return
+        self._sink = sink = Sink()
+        try:
+            self._key = key = (*shape_of(query, sink), bool(unit.session.dispatch.do_orm_execute))
+        except Exception:
+            # Unshaped; or a value that is computed when it is asked for cannot be, of which SQLAlchemy tells more.
+            return
+        recipe: Any = resources.recipes.get(key)
+        if type(recipe) is Recipe:
+            self._recipe = recipe
+            self.is_known = recipe.is_unheard()
+        elif recipe is _SEEN:
+            self.may_learn = True
+        elif recipe is None:
+            recipes = resources.recipes
+            if len(recipes) >= _LIMIT:
+                del recipes[next(iter(recipes))]
+            recipes[key] = _SEEN
+
+    def learn(self, statement: Any, result: Any) -> None:
+        """Look at a result of SQLAlchemy's path that was not read yet (Any: both are SQLAlchemy's)."""
+        recipe = learn(statement, result, self._sink)
+        # The shape knows its columns by `id`, so they have to live; also where there is no recipe for it.
+        keeps = statement, self._query._parts
+        if recipe is not None:
+            recipe.keeps = keeps
+        self._resources.recipes[self._key] = keeps if recipe is None else recipe
+
+    async def run(self) -> list[Any] | None:
+        """Return the objects, or None where SQLAlchemy has to do it (Any: objects of the query's model)."""
+        frame = self._unit.scope.frame
+        if frame.driven and not frame.inside and frame.task is current_task():
+            await enter()  # what is read later may have to wait in plain code
+        watch = current_watch.get()
+        if watch is not None:
+            watch.started()
+        started = monotonic()
+        try:
+            parameters = self._recipe.parameters(self._sink.values)
+            store = self._resources.store
+            if store is None:
+                rows = await self._on_server(parameters)
+            else:
+                outcome = store.read(self._recipe.sql, parameters)
+                if outcome is None:
+                    outcome = await store.read_elsewhere(self._recipe.sql, parameters)
+                rows = outcome[1]
+            return self._load(rows, watch)
+        except Exception as error:
+            self._refuse(error, started)
+            return None
+
+    def run_now(self) -> list[Any] | None:
+        """Run it in plain code, inside of a greenlet (Any: objects of the query's model)."""
+        watch = current_watch.get()
+        if watch is not None:
+            watch.started()
+        started = monotonic()
+        try:
+            parameters = self._recipe.parameters(self._sink.values)
+            store = self._resources.store
+            if store is None:
+                rows = await_(self._on_server(parameters))
+            else:
+                outcome = store.read(self._recipe.sql, parameters)
+                if outcome is None:
+                    outcome = await_(store.read_elsewhere(self._recipe.sql, parameters))
+                rows = outcome[1]
+            return self._load(rows, watch)
+        except Exception as error:
+            self._refuse(error, started)
+            return None
+
+    def _load(self, rows: Any, watch: Watch | None) -> list[Any] | None:
+        if rows is None:
+            return None
+        found = self._recipe.load(rows, self._unit.session)
+        if watch is not None and found is not None:
+            watch.ended(self._recipe.sql)
+        return found
+
+    def _refuse(self, error: Exception, started: float) -> None:
+        """Leave an error to SQLAlchemy's path, unless running the statement once more would take as long again."""
+        if isinstance(error, PoolTimeout):
+            raise self._unit.session._pool_is_empty() from None
+        if monotonic() - started < _SLOW:
+            return
+        dialect: Any = self._resources.engine.dialect
+        base = dialect.loaded_dbapi.Error
+        if not isinstance(error, base):
+            return
+        raise DBAPIError.instance(
+            self._recipe.sql, self._recipe.parameters(self._sink.values), error, base, dialect=dialect
+        ) from error
+
+    async def _on_server(self, parameters: tuple[Any, ...]) -> Any:
+        """Return the rows of a statement on a server, or None where no connection is ready (Any: rows of a driver)."""
+        engine: Any = self._resources.engine
+        pool = engine.pool
+        queue = pool._pool._queue
+        try:
+            record = queue.get_nowait()
+        except asyncio.QueueEmpty:
+            if pool._overflow < pool._max_overflow or self._unit.connection is not None:
+                return None  # SQLAlchemy opens one more, or goes on with that of the unit
+            record = await self._wait_for_record(queue, pool._timeout)
+        raw = record.dbapi_connection
+        try:
+            if raw is None or _is_old(pool, record, raw):
+                return None
+            rows = await raw.read(self._recipe.sql, parameters, engine.dialect._invalidate_schema_cache_asof)
+            raw.used = monotonic()
+            return rows
+        except BaseException as error:
+            if not isinstance(error, Exception) or raw.is_lost():
+                record.invalidate(error)
+            raise
+        finally:
+            pool._do_return_conn(record)
+
+    async def _wait_for_record(self, queue: Any, seconds: float | None) -> Any:
+        try:
+            async with asyncio.timeout(seconds):
+                return await queue.get()
+        except TimeoutError:
+            raise PoolTimeout from None
+
+
+def _is_old(pool: Any, record: Any, raw: Any) -> bool:
+    """Return whether a connection has to be looked at by SQLAlchemy before it is used."""
+    return bool(
+        raw.is_lost()
+        or monotonic() - raw.used > FRESH
+        or (pool._recycle > -1 and time.time() - record.starttime > pool._recycle)
+        or pool._invalidate_time > record.starttime
+        or record._soft_invalidate_time > record.starttime
+    )
+
+
+def is_plain(unit: Unit) -> bool:
+    """Return whether a unit of work reads only, and nothing of SQLAlchemy's has to see how."""
+    session = unit.session
+    return not (
+        unit.database.pin is not None
+        or unit.lost is not None
+        or unit.is_begun()
+        or session._new
+        or session._deleted
+        or session.identity_map._modified
+        or session._flushing
+        or session.dispatch.loaded_as_persistent
+        or not STEADY.issuperset(session.dispatch.do_orm_execute)
+    )

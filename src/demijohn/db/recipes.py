@@ -1,0 +1,300 @@
+"""Recipes: how the rows of a query of one shape are asked for, and put into objects.
+
+A recipe is learnt from a result of SQLAlchemy's own path: its SQL, where each value goes and how it is converted, which
+column becomes which attribute. Whatever is not plain about the result (loader options, polymorphism, joined loads,
+parameters that nobody gave) makes the shape unfit, and it stays on SQLAlchemy's path.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy.engine import Result
+from sqlalchemy.orm.loading import _new_runid
+from sqlalchemy.orm.strategies import _LazyLoader
+from sqlalchemy.sql.elements import BinaryExpression, BindParameter
+
+from demijohn.db.dialects.deferral import is_write
+from demijohn.db.loading import make_siblings
+from demijohn.db.shapes import Equal, Sink
+
+__all__ = ["Recipe", "learn"]
+
+_BACKENDS = {"sqlite", "postgresql", "mysql", "mariadb"}
+Load = Callable[[Sequence[Any], Any], "list[Any] | None"]
+
+
+class Recipe:
+    """How a query of one shape is asked and its rows put into objects.
+
+    Attributes:
+        sql: The statement, as the driver takes it.
+        load: Puts rows into objects of a session; None where SQLAlchemy has to do it (Any: rows and sessions are those
+            of any driver and of SQLAlchemy).
+        keeps: What the shape knows by `id`, and so has to live as long as the shape (Any: parts of a query).
+    """
+
+    __slots__ = ("_places", "_told", "keeps", "load", "sql")
+
+    def __init__(self, told: Any, sql: str, places: list[Any], load: Load) -> None:
+        self.sql = sql
+        self.load = load
+        self.keeps: Any = None
+        self._places = places
+        self._told = told
+
+    def is_unheard(self) -> bool:
+        """Return whether nobody listens to the loading of objects of the model."""
+        return not self._told.load and not self._told.refresh
+
+    def parameters(self, values: list[Any]) -> tuple[Any, ...]:
+        """Return the parameters of the statement for the values of a query (Any: of any type)."""
+        return tuple([place(values) for place in self._places])
+
+
+class _Unfit(Exception):
+    """SQLAlchemy does more for this result than a recipe could."""
+
+
+def learn(statement: Any, result: Result[Any], sink: Sink) -> Recipe | None:
+    """Return the recipe of a statement from its result, which was not read yet, or None where it is unfit.
+
+    Any: statements are SQLAlchemy's, and results have rows of any type.
+    """
+    try:
+        return _learn(statement, result, sink)
+    except (_Unfit, AttributeError, KeyError, IndexError):  # what is private to SQLAlchemy may look otherwise tomorrow
+        return None
+
+
+def _need(*facts: Any) -> None:
+    if not all(facts):
+        raise _Unfit
+
+
+def _learn(statement: Any, result: Any, sink: Sink) -> Recipe:
+    context, cursor = result.context, result.raw
+    execution, state = cursor.context, context.compile_state
+    compiled = execution.compiled
+    (entity,) = state._entities
+    mapper = entity.mapper
+    # Facts about the statement and what was asked for with it.
+    _need(
+        statement._for_update_arg is None,
+        not execution.executemany,
+        compiled.positional,
+        not compiled.literal_execute_params,
+        not compiled.schema_translate_map,
+        execution.dialect.name in _BACKENDS,
+        not is_write(execution.statement),
+        not context.populate_existing,
+        not context.yield_per,
+        not context.post_load_paths,
+        not context.version_check,
+        context.identity_token is None,
+        context.refresh_state is None,
+        context.top_level_context is None,
+        not context.loaders_require_uniquing,
+        not context.requires_uniquing,
+    )
+    # Facts about the model: one table, no adapter between its columns and those of the result.
+    _need(
+        entity.supports_single_entity,
+        not entity.is_aliased_class,
+        entity._get_entity_clauses(state) is None,
+        state.compound_eager_adapter is None,
+        not state.current_path.path,
+        mapper.inherits is None,
+        not mapper.polymorphic_map,
+        not mapper.always_refresh,
+        not mapper.class_manager.dispatch.load,
+        not mapper.class_manager.dispatch.refresh,
+    )
+    load = _loader(mapper, entity, context, cursor)
+    places = _places(statement, execution, sink)
+    return Recipe(mapper.class_manager.dispatch, execution.statement, places, load)
+
+
+# -- parameters -----------------------------------------------------------------------------------------------------
+
+
+class _Probe:
+    """Stands for a parameter of the statement, to see where its value goes."""
+
+    required = False
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    @property
+    def value(self) -> "_Probe":
+        return self
+
+    @property
+    def effective_value(self) -> "_Probe":
+        return self
+
+
+def _places(statement: Any, execution: Any, sink: Sink) -> list[Callable[[list[Any]], Any]]:
+    """Return a function for each parameter that the driver takes, in order: from the values of a query to it."""
+    compiled = execution.compiled
+    given = _given(statement, sink)
+    extracted = execution.extracted_parameters or ()
+    numbers = []
+    for one in extracted:
+        number = given.get(id(one))
+        _need(number is not None)
+        numbers.append(number)
+    probes = [_Probe(number) for number in numbers]  # type: ignore[arg-type]  # checked above
+    values = compiled.construct_params(extracted_parameters=probes, escape_names=False)
+    processors = compiled._bind_processors
+    names, expanded = list(compiled._pre_expanded_positiontup or compiled.positiontup), {}
+    if compiled.post_compile_params:
+        expanded = execution._expanded_parameters
+    places: list[Callable[[list[Any]], Any]] = []
+    late: list[Callable[[list[Any]], Any]] = []
+    for name in names:
+        value, processor = values[name], processors.get(name)
+        if name in expanded:
+            _need(isinstance(value, _Probe))
+            parts = [_element(value.number, index, processor) for index in range(len(expanded[name]))]
+            # Where parameters are numbered, those of IN come after all others.
+            (late if compiled._numeric_binds else places).extend(parts)
+        elif isinstance(value, _Probe):
+            places.append(_place(value.number, processor))
+        else:
+            places.append(_fixed(value if processor is None else processor(value)))
+    _need(len(places) + len(late) == len(execution.parameters[0]))
+    return places + late
+
+
+def _given(statement: Any, sink: Sink) -> dict[int, int]:
+    """Return which value belongs to which parameter of the statement, by its `id`."""
+    given: dict[int, int] = {}
+    for number, holder in enumerate(sink.holders):
+        if holder == "limit" or holder == "offset":
+            clause = statement._limit_clause if holder == "limit" else statement._offset_clause
+            given[id(clause)] = number  # the last one counts
+            continue
+        bind = holder
+        if type(holder) is Equal:
+            clause = holder.__clause_element__()
+            _need(type(clause) is BinaryExpression)
+            bind = clause.right
+            _need(isinstance(bind, BindParameter), bind.callable is None, bind.type is clause.left.type)
+        _need(id(bind) not in given)  # one parameter in two places would be two of another query
+        given[id(bind)] = number
+    return given
+
+
+def _place(number: int, processor: Any) -> Callable[[list[Any]], Any]:
+    if processor is None:
+        return lambda values: values[number]
+    return lambda values: processor(values[number])
+
+
+def _element(number: int, index: int, processor: Any) -> Callable[[list[Any]], Any]:
+    if processor is None:
+        return lambda values: values[number][index]
+    return lambda values: processor(values[number][index])
+
+
+def _fixed(value: Any) -> Callable[[list[Any]], Any]:
+    return lambda values: value
+
+
+# -- objects ---------------------------------------------------------------------------------------------------------
+
+
+def _loader(mapper: Any, entity: Any, context: Any, cursor: Any) -> Load:
+    metadata = cursor._metadata
+    getters = entity.path.get(context.compile_state.attributes, ("getters", mapper), None)
+    populators = getters["cached_populators"]
+    _need(metadata._tuplefilter is None)
+    _need(not any(populators[kind] for kind in ("new", "deferred", "existing", "eager")))
+    _need(not any(set_callable for _, set_callable in populators["expire"]))
+    for prop in getters["todo"]:
+        _need(isinstance(prop.strategy, _LazyLoader), prop.strategy.is_class_level)
+    processors = metadata._effective_processors
+    probe = tuple(range(len(metadata._keys)))
+    keys = getters["primary_key_getter"](probe)
+    columns = [(name, getter(probe)) for name, getter in populators["quick"]]
+    _need(all(type(index) is int for index in (*keys, *(index for _, index in columns))))
+    return _generate(
+        mapper,
+        keys,
+        columns,
+        processors or [None] * len(probe),
+        tuple(context.propagated_loader_options),
+        entity.path,
+    )
+
+
+def _generate(
+    mapper: Any,
+    keys: Sequence[int],
+    columns: list[tuple[str, int]],
+    processors: Sequence[Any],
+    options: tuple[Any, ...],
+    path: Any,
+) -> Load:
+    """Write the function that does for plain rows what `sqlalchemy.orm.loading._instance` does for all."""
+    names: dict[str, Any] = {
+        "IDENTITY": mapper._identity_class,
+        "MODEL": mapper.class_,
+        "new": mapper.class_.__new__,
+        "manager": mapper.class_manager,
+        "State": mapper.class_manager._state_constructor,
+        "COLUMNS": frozenset(name for name, _ in columns),
+        "OPTIONS": options,
+        "PATH": path,
+        "new_runid": _new_runid,
+        "make_siblings": make_siblings,
+    }
+
+    def value(index: int) -> str:
+        if processors[index] is None:
+            return f"row[{index}]"
+        names[f"p{index}"] = processors[index]
+        return f"p{index}(row[{index}])"
+
+    by_key = {index: f"k{number}" for number, index in enumerate(keys)}
+    lines = [
+        "def load(rows, session):",
+        "    found = []",
+        "    append = found.append",
+        "    identities = session.identity_map",
+        "    known = identities._dict",
+        "    runid = new_runid()",
+        "    common = {'identity_token': None, 'load_options': OPTIONS, 'load_path': PATH, 'runid': runid}",
+        "    common['session_id'], common['_instance_dict'] = session.hash_key, identities._wr",
+        "    mixed = False",
+        "    for row in rows:",
+        *(f"        {name} = {value(index)}" for index, name in by_key.items()),
+        f"        if {' or '.join(f'{name} is None' for name in by_key.values())}: return None",
+        f"        key = IDENTITY, ({', '.join(by_key.values())},), None",
+        "        state = known.get(key)",
+        "        if state is not None:",
+        "            instance = state.obj()",
+        "            if instance is not None:",
+        "                if state.runid != runid:",
+        "                    if state.expired or state.expired_attributes or state.callables: return None",
+        "                    if not instance.__dict__.keys() >= COLUMNS: return None",
+        "                    mixed = True",
+        "                append(instance)",
+        "                continue",
+        "        instance = new(MODEL)",
+        "        state = State(instance, manager)",
+        "        values = instance.__dict__",
+        "        values['_sa_instance_state'] = state",
+        *(f"        values[{name!r}] = {by_key.get(index) or value(index)}" for name, index in columns),
+        "        more = state.__dict__",
+        "        more.update(common)",
+        "        more['key'] = key",
+        "        known[key] = state",
+        "        append(instance)",
+        "    if mixed and len(found) > 1: make_siblings(found)",
+        "    return found",
+    ]
+    exec("\n".join(lines), names)  # noqa: S102 - every name in it is that of a mapped attribute, quoted
+    load: Load = names["load"]
+    return load
