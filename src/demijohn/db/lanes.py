@@ -148,12 +148,12 @@ class Attempt:
         engine: Any = self._resources.engine
         pool = engine.pool
         queue = pool._pool._queue
-        try:
-            record = queue.get_nowait()
-        except asyncio.QueueEmpty:
+        if queue.empty() or queue._getters:  # who waits already is first
             if pool._overflow < pool._max_overflow or self._unit.connection is not None:
                 return None  # SQLAlchemy opens one more, or goes on with that of the unit
             record = await self._wait_for_record(queue, pool._timeout)
+        else:
+            record = queue.get_nowait()
         raw = record.dbapi_connection
         try:
             if raw is None or _is_old(pool, record, raw):
