@@ -10,10 +10,11 @@ from time import perf_counter
 from typing import Any
 
 import pytest
+from greenlet import getcurrent
 from sqlalchemy.util.concurrency import await_
 
 from demijohn._lib.concurrency import Pool, run_in_thread
-from demijohn.db.driver import Frame, drive, enter, is_inside, run_in_greenlet, spawn
+from demijohn.db.driver import Frame, _idle, drive, enter, is_inside, run_in_greenlet, spawn
 
 variable: ContextVar[str] = ContextVar("variable", default="none")
 
@@ -239,6 +240,34 @@ async def test_many_at_once_stay_apart() -> None:
 
     results = await asyncio.gather(*(driven(handler(number)) for number in range(1000)))
     assert results == [[f"{number}-{turn}" for turn in range(5)] for number in range(1000)]
+
+
+async def test_greenlets_are_used_again_and_remember_nothing() -> None:
+    """The next coroutine runs in the greenlet of the one before: in its own context, whatever became of that one."""
+    seen: list[Any] = []
+
+    async def handler(number: int) -> str:
+        before = variable.get()
+        await enter()
+        seen.append(getcurrent())
+        variable.set(str(number))
+        implicit("wait")
+        if number % 3 == 1:
+            raise LookupError(number)
+        if number % 3 == 2:
+            await asyncio.sleep(10)
+        return before
+
+    for number in range(9):
+        task = asyncio.create_task(driven(handler(number)))
+        await asyncio.sleep(0.001)
+        task.cancel()
+        (result,) = await asyncio.gather(task, return_exceptions=True)
+        assert result == "none" or isinstance(result, LookupError | asyncio.CancelledError)
+    assert len(set(map(id, seen))) == 1
+    assert seen[0].gr_context is None
+    assert await asyncio.gather(*(driven(handler(0)) for _ in range(200))) == ["none"] * 200
+    assert len(_idle.greenlets) <= _idle.limit
 
 
 async def test_closing_a_driven_coroutine_cleans_up() -> None:

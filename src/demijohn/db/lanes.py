@@ -158,7 +158,8 @@ class Attempt:
         try:
             if raw is None or _is_old(pool, record, raw):
                 return None
-            rows = await raw.read(self._recipe.sql, parameters, engine.dialect._invalidate_schema_cache_asof)
+            changed = getattr(engine.dialect, "_invalidate_schema_cache_asof", 0.0)
+            rows = await raw.read(self._recipe.sql, parameters, changed)
             raw.used = monotonic()
             return rows
         except BaseException as error:
