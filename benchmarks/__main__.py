@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import TypeVar
 
-from . import report, startup
+from . import database, report, startup
 from .load import measure
 from .peer import PEERS, ROOT, Peer, cache_folder
 from .server import Server
@@ -23,6 +23,9 @@ PAGE = ROOT / "docs" / "explanation" / "speed.md"
 
 def main() -> None:
     """Read the options and run what they ask for."""
+    if sys.argv[1:2] == ["db"]:
+        database.main(sys.argv[2:])
+        return
     options = _options()
     peers = _chosen(options.peers, PEERS, "peer")
     workloads = _chosen(options.workloads, WORKLOADS, "workload")
@@ -40,7 +43,9 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description=__doc__, epilog="`scripts/bench db` measures databases: see its own --help."
+    )
     parser.add_argument("--peers", default="", help="only these, by comma: " + ", ".join(peer.name for peer in PEERS))
     parser.add_argument("--workloads", default="", help="only these: " + ", ".join(item.name for item in WORKLOADS))
     parser.add_argument("--rounds", type=int, default=5, help="rounds of all peers for each workload (default: 5)")

@@ -44,7 +44,7 @@ class Peer:
         """Make its environment with that Python and install what it needs, unless that is already there."""
         stamp = self.environment / "stamp"
         wanted = "\n".join((interpreter, *self.requirements))
-        ours = self.name == "demijohn"
+        ours = self.folder.endswith("demijohn")
         if not ours and stamp.is_file() and stamp.read_text() == wanted:
             return
         if not (stamp.is_file() and stamp.read_text().startswith(interpreter)):

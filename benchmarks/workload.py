@@ -14,7 +14,7 @@ class WrongAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One request, the answer it must get, and one that must be refused."""
+    """One request, the answer it must get (or a function that knows it), and one that must be refused."""
 
     name: str
     method: str
@@ -41,6 +41,9 @@ class Workload:
         if isinstance(self.answer, str):
             if body.decode() != self.answer or not kind.startswith("text/plain"):
                 raise WrongAnswer(f"{self.name}: {kind}: {body[:200]!r}")
+        elif callable(self.answer):
+            if not self.answer(json.loads(body)):
+                raise WrongAnswer(f"{self.name}: {body[:500]!r}")
         elif json.loads(body) != self.answer or not kind.startswith("application/json"):
             raise WrongAnswer(f"{self.name}: {kind}: {body[:200]!r}")
         if self.bad:

@@ -1,5 +1,6 @@
 """Models as data: the public columns, and what a query computed; no relation is loaded for it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Row
@@ -19,10 +20,36 @@ def encode(instance: Declarative) -> dict[str, Any]:
 
     The values that `annotate` added are among them.
     """
-    found = {name: getattr(instance, name) for name in public_columns(type(instance))}
-    for name in instance.__dict__.get(EXTRA, ()):
-        found[name] = instance.__dict__[name]
+    cls = instance.__class__
+    write = cls.__dict__.get(_WRITE) or _make_writer(cls)
+    found = write(instance)
+    if EXTRA in instance.__dict__:
+        for name in instance.__dict__[EXTRA]:
+            found[name] = instance.__dict__[name]
     return found
+
+
+_WRITE = "__demijohn_write__"
+
+
+def _make_writer(cls: type[Declarative]) -> Callable[[Declarative], dict[str, Any]]:
+    """Write the function that makes a dict of an object of a class, and keep it with the class."""
+    columns = public_columns(cls)
+    loaded = cls.__mapper__.column_attrs
+    parts = [f"{name!r}: " + (f"values[{name!r}]" if name in loaded else f"instance.{name}") for name in columns]
+    lines = [
+        "def write(instance):",
+        "    values = instance.__dict__",
+        "    try:",
+        f"        return {{{', '.join(parts)}}}",
+        "    except KeyError:  # deferred or expired: what is read loads itself, or says why not",
+        "        return {name: getattr(instance, name) for name in COLUMNS}",
+    ]
+    names: dict[str, Any] = {"COLUMNS": columns}
+    exec("\n".join(lines), names)  # noqa: S102 - every name in it is that of a mapped attribute
+    write: Callable[[Declarative], dict[str, Any]] = names["write"]
+    type.__setattr__(cls, _WRITE, write)
+    return write
 
 
 def _page(page: Paginated[Any]) -> dict[str, Any]:

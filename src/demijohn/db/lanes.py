@@ -69,6 +69,8 @@ class Attempt:
 
     def learn(self, statement: Any, result: Any) -> None:
         """Look at a result of SQLAlchemy's path that was not read yet (Any: both are SQLAlchemy's)."""
+        if self._resources.recipes.get(self._key) is not _SEEN:  # many came at once, and one of them has learnt it
+            return
         recipe = learn(statement, result, self._sink)
         # The shape knows its columns by `id`, so they have to live; also where there is no recipe for it.
         keeps = statement, self._query._parts
