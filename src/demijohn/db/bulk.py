@@ -94,7 +94,10 @@ def _insert(unit: Unit, model: type[Declarative], rows: Sequence[Mapping[str, An
     count = 0
     unit.session.flush()
     for group in _alike(rows):
-        statement = _insert_ignoring(unit, model) if ignore_conflicts else insert(model)
+        if ignore_conflicts:
+            statement = _insert_ignoring(unit, model)
+        else:
+            statement = insert(model.__table__ if _is_one_table(model) else model)
         result = unit.session.execute(statement, group)
         written = getattr(result, "rowcount", -1)
         count += written if ignore_conflicts and written >= 0 else len(group)
@@ -103,10 +106,25 @@ def _insert(unit: Unit, model: type[Declarative], rows: Sequence[Mapping[str, An
 
 def _alike(rows: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
     """Group rows that set the same fields: one statement sets the same for all of its rows."""
+    names = rows[0].keys()
+    if all(type(row) is dict and row.keys() == names for row in rows):
+        return [list(rows)]  # type: ignore[arg-type]  # they are dicts
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault(tuple(sorted(row)), []).append(dict(row))
     return list(groups.values())
+
+
+def _is_one_table(model: type[Declarative]) -> bool:
+    """Return whether rows may go to the table of a model as they are, without the detour by its mapper."""
+    mapper = model.__mapper__
+    return (
+        mapper.inherits is None
+        and mapper.polymorphic_on is None
+        and mapper.version_id_col is None
+        and len(mapper.tables) == 1
+        and all(attribute.key == attribute.columns[0].key for attribute in mapper.column_attrs)
+    )
 
 
 def _insert_ignoring(unit: Unit, model: type[Declarative]) -> Any:

@@ -17,6 +17,7 @@ from sqlalchemy.util import await_
 
 from demijohn.db.dialects.deferral import FRESH
 from demijohn.db.driver import current_task, enter
+from demijohn.db.outages import raise_told
 from demijohn.db.recipes import Recipe, learn
 from demijohn.db.shapes import Sink, shape_of
 from demijohn.db.units import STEADY, Unit
@@ -141,9 +142,10 @@ class Attempt:
         base = dialect.loaded_dbapi.Error
         if not isinstance(error, base):
             return
-        raise DBAPIError.instance(
-            self._recipe.sql, self._recipe.parameters(self._sink.values), error, base, dialect=dialect
-        ) from error
+        parameters = self._recipe.parameters(self._sink.values)
+        wrapped = DBAPIError.instance(self._recipe.sql, parameters, error, base, dialect=dialect)
+        wrapped.__cause__ = error
+        raise_told(wrapped, self._unit.told(wrapped))
 
     async def _on_server(self, parameters: tuple[Any, ...]) -> Any:
         """Return the rows of a statement on a server, or None where no connection is ready (Any: rows of a driver)."""
