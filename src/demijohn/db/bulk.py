@@ -97,7 +97,8 @@ def _insert(unit: Unit, model: type[Declarative], rows: Sequence[Mapping[str, An
         if ignore_conflicts:
             statement = _insert_ignoring(unit, model)
         else:
-            statement = insert(model.__table__ if _is_one_table(model) else model)
+            target: Any = model.__table__ if _is_one_table(model) else model
+            statement = insert(target)
         result = unit.session.execute(statement, group)
         written = getattr(result, "rowcount", -1)
         count += written if ignore_conflicts and written >= 0 else len(group)
