@@ -1,4 +1,4 @@
-"""An API and pages from the same model: program 2.4 of the charter, without its form."""
+"""An API and pages from the same model: program 2.4 of the charter; its form is in `forms.py`."""
 
 from typing import Annotated
 

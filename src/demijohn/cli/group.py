@@ -20,6 +20,7 @@ OWN: dict[str, tuple[str, str]] = {
     "settings": ("showing", "Show each setting and where it comes from."),
     "check": ("checking", "Look for mistakes in the wiring."),
     "test": ("testing", "Run the tests of the project with pytest."),
+    "eject": ("ejecting", "Copy a default template into the app, to make it yours."),
     "explain": ("explaining", "Print the page of an error code."),
     "doctor": ("doctoring", "Look at what the app stands on: versions, drivers, slow imports."),
     "version": ("about", "Print the versions."),
@@ -137,6 +138,10 @@ def _load(module: str, command: str) -> click.Command:
         from demijohn.cli import doctoring
 
         return doctoring.doctor
+    if module == "ejecting":
+        from demijohn.cli import ejecting
+
+        return ejecting.eject
     if module == "explaining":
         from demijohn.cli import explaining
 

@@ -33,6 +33,7 @@ from demijohn.forms.form import BaseForm, Form
 from demijohn.forms.formrows import FormRows
 from demijohn.forms.modelform import ModelForm
 from demijohn.forms.rows import Rows
+from demijohn.forms.views import ModelViews
 from demijohn.forms.widgets import (
     CheckBox,
     CheckBoxes,
@@ -70,6 +71,7 @@ __all__ = [
     "Forms",
     "Hidden",
     "ModelForm",
+    "ModelViews",
     "MultiSelect",
     "NumberInput",
     "Option",

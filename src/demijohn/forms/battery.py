@@ -34,11 +34,13 @@ class Forms:
     An app in which a handler asks for a form has it by itself.
     """
 
+    __battery__: ClassVar[str] = "forms"
     name: ClassVar[str] = "forms"
     requires: ClassVar[tuple[str, ...]] = ()
 
     def install(self, app: "App") -> None:
         """Plug into the app: the binder, and the templates of forms and generic views."""
+        app.provide(Forms, value=self)
         app.binders.add(BaseForm, bind_form)
         app.templates.folders.append((TEMPLATES, "forms"))
 

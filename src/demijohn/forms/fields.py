@@ -1,4 +1,7 @@
-"""Fields of a form: as they are declared, prepared once, and as they stand in one form, with value and errors."""
+"""Fields of a form: as they are declared, prepared once.
+
+And as they stand in one form, with value and errors.
+"""
 
 from collections.abc import Sequence
 from enum import Enum

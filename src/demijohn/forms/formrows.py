@@ -1,4 +1,7 @@
-"""The rows of one form: the children of its record, as they are and as they were typed."""
+"""The rows of one form: the children of its record.
+
+As they are and as they were typed.
+"""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

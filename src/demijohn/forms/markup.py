@@ -1,4 +1,7 @@
-"""Markup of forms: HTML attributes, and templates rendered by the battery that renders the app's pages."""
+"""Markup of forms: HTML attributes.
+
+And templates rendered by the battery that renders the app's pages.
+"""
 
 from collections.abc import Mapping
 from typing import Any

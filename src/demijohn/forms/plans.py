@@ -1,4 +1,7 @@
-"""What a form is made of, decided once at start-up: its fields and rows, checked against its class or model."""
+"""What a form is made of, decided once at start-up.
+
+Its fields and rows, checked against its class or model.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
