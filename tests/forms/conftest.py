@@ -12,7 +12,9 @@ from demijohn.db import Database
 from demijohn.templating import Templates
 from tests.forms.shop import Shop, fill
 
-PAGE = """{% extends "demijohn/base.html" %}{% block content %}<h1>Form</h1>{{ form }}{% endblock %}"""
+PAGE = """{% extends "demijohn/base.html" %}
+{% block title %}Form{% endblock %}
+{% block content %}<h1>Form</h1>{{ form }}{% endblock %}"""
 
 
 @pytest.fixture

@@ -221,6 +221,44 @@ def test_every_type_is_read(make_app: Make) -> None:
     assert 'value="b" checked' in page
 
 
+def test_moments_are_local(make_app: Make) -> None:
+    """A date and time is read and shown in the zone of the visitor, where a battery knows it."""
+    from zoneinfo import ZoneInfo
+
+    class Meeting(msgspec.Struct):
+        at: datetime
+
+    app = make_app()
+    app.templates.filters["to_local"] = lambda value: value.astimezone(ZoneInfo("Asia/Tokyo"))
+    seen: list[Any] = []
+
+    @app.route("/", methods=["GET", "POST"])
+    async def page(form: Form[Meeting]) -> Any:
+        if form.is_valid:
+            seen.append(form.data.at)
+        form.fill(Meeting(datetime(2026, 1, 31, 3, 0, tzinfo=UTC)))
+        return Page("form.html", form=form)
+
+    with TestClient(app) as client:
+        assert 'value="2026-01-31T12:00"' in control(client.get("/").text, "at")
+        client.post("/", data={"at": "2026-01-31T12:00"})
+    assert seen[0].astimezone(UTC) == datetime(2026, 1, 31, 3, 0, tzinfo=UTC)
+
+
+def test_sync_handlers(make_app: Make) -> None:
+    """A plain `def` gets a form as well."""
+    app = make_app()
+
+    @app.route("/", methods=["GET", "POST"])
+    def page(form: Form[Contact]) -> Any:
+        return form.data.name if form.is_valid else Page("form.html", form=form)
+
+    with TestClient(app) as client:
+        assert client.get("/").status_code == 200
+        assert client.post("/", data=GOOD).text == "Ann"
+        assert client.post("/", data={}).status_code == 422
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -81,6 +81,27 @@ def test_a_record_is_changed(shop: App) -> None:
         assert (found["labels"], found["note"], found["is_shown"]) == ([], None, False)
 
 
+def test_an_emptied_control_means_the_default(shop: App) -> None:
+    """Where a record is changed too, a number that is emptied goes back to its default."""
+
+    class Counted(ModelForm[Line], fields=("text", "count")):
+        pass
+
+    @shop.route("/line", methods=["GET", "POST"])
+    async def change(form: Counted) -> Any:
+        line = await Line.get(1)
+        if line is None:
+            line = Line(text="one", count=5, order=await Order.create(customer="Ann"))
+            await line.save()
+        if await form.save_if_valid(line):
+            return {"count": line.count}
+        return Page("form.html", form=form)
+
+    with TestClient(shop) as client:
+        assert 'value="5"' in control(client.get("/line").text, "count")
+        assert client.post("/line", data={"text": "one", "count": ""}).json() == {"count": 1}
+
+
 def test_errors_of_the_model_and_the_database(shop: App) -> None:
     """What the model or a unique constraint refuses stands beside its field, with all else that is wrong."""
     with add_pages(shop) as client:
@@ -97,6 +118,24 @@ def test_errors_of_the_model_and_the_database(shop: App) -> None:
         assert messages(taken.text) == ["Code: This value is taken already."]
         other = client.post("/products/cup/edit", data={**GOOD, "code": "x" * 21})
         assert messages(other.text) == ["Code: At most 20 characters allowed."]
+
+
+def test_sync_handlers(shop: App) -> None:
+    """A plain `def` saves by `wait`."""
+    from demijohn import wait
+
+    class Named(ModelForm[Label], fields=("name",)):
+        pass
+
+    @shop.route("/label", methods=["GET", "POST"])
+    def make(form: Named) -> Any:
+        label = wait(form.save_if_valid())
+        return {"made": label.name} if label is not None else Page("form.html", form=form)
+
+    with TestClient(shop) as client:
+        assert 'name="name"' in client.get("/label").text
+        assert client.post("/label", data={"name": "new"}).json() == {"made": "new"}
+        assert messages(client.post("/label", data={"name": "new"}).text) == ["Name: This value is taken already."]
 
 
 def test_a_double_submit_is_told(shop: App) -> None:

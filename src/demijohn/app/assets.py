@@ -93,7 +93,9 @@ class Assets:
         Raises:
             AssetMissing: There is no such file.
         """
-        asset = self._find(name)
+        asset = self._known.get(name)
+        if asset is None or not self._is_fresh(asset):
+            asset = self._find(name)
         if asset is None:
             raise AssetMissing(
                 f"The static file {name!r} was asked for, and {self.folder.name!r} has none of that name."
@@ -115,7 +117,8 @@ class Assets:
 
     def has(self, name: str) -> bool:
         """Return whether there is such a file."""
-        return self._find(name) is not None
+        known = self._known.get(name)
+        return (known is not None and self._is_fresh(known)) or self._find(name) is not None
 
     async def respond(self, request: Request, name: str) -> Response:
         """Return the response for a file.

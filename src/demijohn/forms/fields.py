@@ -95,8 +95,10 @@ class FormField:
             return MISSING, [field_error(place, "missing")]
         if self.is_text and (field.min_length or 0) == 0 and field.pattern is None and field.format is None:
             return "", []
-        # A control that was emptied means the default, where nothing else can be meant.
-        return MISSING, []
+        # A control that was emptied means the default, for a record that is changed too.
+        if field.default_factory is not None:
+            return field.default_factory(), []
+        return field.default, []
 
     def _worded(self, error: FieldError) -> str:
         """Return the sentence for people who choose from a list.

@@ -5,11 +5,12 @@ Chosen by what the field says of itself.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
 from enum import Enum
 from typing import Any, ClassVar, NamedTuple
 
+from demijohn.app.context import find_unit
 from demijohn.http import UploadFile
 from demijohn.schema import Field
 
@@ -298,8 +299,12 @@ class DateTimeInput(Widget):
         return local.replace(tzinfo=None, microsecond=0).isoformat("T", "seconds" if local.second else "minutes")
 
 
-def _zone() -> Any:
-    return UTC
+def _zone() -> tzinfo:
+    """Return the time zone of the visitor: what a battery says that knows it, else UTC."""
+    unit = find_unit()
+    to_local = None if unit is None else unit.app.templates.filters.get("to_local")
+    zone = None if to_local is None else to_local(datetime.now(UTC)).tzinfo
+    return zone or UTC
 
 
 class CheckBox(Widget):
