@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from demijohn import App
-from demijohn.db import Database
+from demijohn.db import Database, now
+from demijohn.mail import Mailbox
 from demijohn.testing import AsyncClient
-from tests.auth.site import User, make_app, make_tables
+from tests.auth.site import PASSWORD, WEAK, User, make_app, make_tables
 from tests.db.conftest import BACKENDS, url_of
 
 
@@ -40,7 +41,18 @@ async def visitor(app: App) -> AsyncIterator[AsyncClient]:
 async def ann(database: Database) -> User:
     """A user."""
 
+    hashed = await WEAK.hash(PASSWORD)
+
     async def make() -> User:
-        return await User.create(email="Ann@Example.org", display_name="Ann")
+        return await User.create(
+            email="Ann@Example.org", display_name="Ann", password_hash=hashed, email_verified_at=now()
+        )
 
     return await database.run(make())
+
+
+@pytest.fixture
+async def mailbox(visitor: AsyncClient) -> AsyncIterator[Mailbox]:
+    """What the site sends."""
+    async with visitor.harness.open("mailbox") as mailbox:
+        yield mailbox

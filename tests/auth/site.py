@@ -1,7 +1,7 @@
 """A site with accounts: its user model, a model with an owner, and an app for each test."""
 
 from demijohn import App, Secret, Settings, current
-from demijohn.auth import Auth, policy
+from demijohn.auth import Auth, PasswordHasher, Passwords, policy
 from demijohn.auth import User as BaseUser
 from demijohn.db import Database, Mapped, Model, belongs_to, column
 
@@ -33,6 +33,11 @@ def may_edit(user: User, article: Article) -> bool:
 TABLES = ["site_user_groups", "site_article", "site_user", "auth_group"]
 
 
+PASSWORD = "a bottle in the cellar"
+WEAK = PasswordHasher(time_cost=1, memory_cost=64)
+"""Quick hashes: what they cost is the business of other tests."""
+
+
 async def make_tables(database: Database) -> None:
     """Make the tables of the site anew, and no others."""
     tables = [Model.metadata.tables[name] for name in TABLES]
@@ -50,6 +55,7 @@ def make_app(database: Database, **options: object) -> App:
     """An app with accounts, and handlers that ask for the user in every way."""
     app = App(settings=Settings(env="test", secret_key=Secret(SECRET)))
     app.use(database)
+    options.setdefault("passwords", Passwords(hasher=WEAK))
     app.use(Auth(User, **options))  # type: ignore[arg-type]
 
     @app.get("/me")

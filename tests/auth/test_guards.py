@@ -56,7 +56,7 @@ async def test_a_browser_is_sent_to_the_login_page(app: App, visitor: AsyncClien
 
     page = await visitor.get("/me?a=1&b=2", headers=HTML)
     assert page.status_code == 303
-    assert page.headers["location"] == "/login?next=/me%3Fa%3D1%26b%3D2"
+    assert page.headers["location"] == "/login?next=%2Fme%3Fa%3D1%26b%3D2"
     assert (await visitor.post("/change", headers=HTML)).headers["location"] == "/login"
     answer = await visitor.get("/me")
     assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")

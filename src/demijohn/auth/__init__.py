@@ -2,17 +2,26 @@
 
 from demijohn.auth.battery import Auth
 from demijohn.auth.guards import login_required, public, requires
-from demijohn.auth.logins import LoginRequired, end_other_sessions, log_in, log_out
+from demijohn.auth.hashing import PasswordHasher
+from demijohn.auth.logins import LoginRequired, authenticate, end_other_sessions, log_in, log_out
 from demijohn.auth.models import Group, User, normalize_email
+from demijohn.auth.passwords import Passwords
 from demijohn.auth.permissions import UnknownPermission, all_permissions, permission_for, policy
+from demijohn.auth.rules import PasswordRules
+from demijohn.auth.throttle import Throttle
 
 __all__ = [
     "Auth",
     "Group",
     "LoginRequired",
+    "PasswordHasher",
+    "PasswordRules",
+    "Passwords",
+    "Throttle",
     "UnknownPermission",
     "User",
     "all_permissions",
+    "authenticate",
     "end_other_sessions",
     "log_in",
     "log_out",

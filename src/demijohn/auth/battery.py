@@ -1,15 +1,19 @@
 """`Auth`: the battery that gives an app accounts."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
-from urllib.parse import quote
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
+from demijohn._lib.sentinels import MISSING
+from demijohn.app import url_for
 from demijohn.app.failures import problem_response
 from demijohn.auth import checking, logins
-from demijohn.auth.models import User
+from demijohn.auth.models import User, new_stamp
+from demijohn.auth.passwords import Passwords
 from demijohn.auth.permissions import all_permissions, declare
+from demijohn.auth.throttle import Throttle
 from demijohn.errors import ConfigurationError
 from demijohn.http import Accept, Connection, Request, redirect
+from demijohn.schema import Field, records_of
 
 if TYPE_CHECKING:
     from demijohn.app import App
@@ -20,10 +24,19 @@ U = TypeVar("U", bound=User)
 
 
 class Auth(Generic[U]):
-    """Gives an app accounts: the user as a service, login, permissions.
+    """Gives an app accounts: the user as a service, login and its pages, permissions.
 
     Args:
         model: The user model of the project, a subclass of `demijohn.auth.User`.
+        prefix: What stands before `/login` and the other pages; None for an app with pages of its own.
+        signup: `"verify"`: everybody may ask for an account, and gets in when the link in the mail was followed;
+            `"open"`: at once, which tells whoever asks which addresses have accounts; `"closed"`: accounts are made
+            by you.
+        signup_fields: What is asked beside e-mail and password; the fields of the model that have to be there
+            otherwise.
+        home: Where people go after login and logout, unless they came from somewhere.
+        passwords: The rules for new passwords, and their hashing.
+        throttle: How often a password may be tried, a mail asked for.
         permissions: Permissions that belong to no model: `["site.export"]`.
 
     Raises:
@@ -41,7 +54,18 @@ class Auth(Generic[U]):
     name: ClassVar[str] = "auth"
     requires: ClassVar[tuple[str, ...]] = ("db", "sessions")
 
-    def __init__(self, model: type[U], *, permissions: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        model: type[U],
+        *,
+        prefix: str | None = "",
+        signup: Literal["verify", "open", "closed"] = "verify",
+        signup_fields: Sequence[str] | None = None,
+        home: str = "/",
+        passwords: Passwords | None = None,
+        throttle: Throttle | None = None,
+        permissions: Sequence[str] = (),
+    ) -> None:
         if "__mapper__" not in getattr(model, "__dict__", ()) or not issubclass(model, User):
             raise ConfigurationError(
                 f"`Auth` was given {model!r}.",
@@ -57,6 +81,13 @@ class Auth(Generic[U]):
                 code="DJN-920",
             )
         self.model = model
+        self.prefix = prefix
+        self.signup: Literal["verify", "open", "closed"] = signup
+        self.home = home
+        self.passwords = passwords or Passwords()
+        self.throttle = throttle or Throttle()
+        self._signup_fields = signup_fields
+        self._stand_in: U | None = None
         declare(permissions)
 
     @property
@@ -69,8 +100,18 @@ class Auth(Generic[U]):
         """Return the names of all permissions, sorted."""
         return all_permissions()
 
+    @property
+    def stand_in(self) -> U:
+        """A user who is nobody, for whom is done what is done for those that exist."""
+        if self._stand_in is None:
+            made = self.model(email="nobody@localhost.localdomain")
+            for column in self.model.__mapper__.primary_key:
+                setattr(made, str(column.key), 0)
+            self._stand_in = made
+        return self._stand_in
+
     def install(self, app: "App") -> None:
-        """Plug into the app: services, the way to the login page, checks."""
+        """Plug into the app: services, pages, checks, commands, test helper."""
         app.provide(Auth, value=self)
         app.policy_types.update(self.classes)
         for cls in self.classes:
@@ -78,15 +119,43 @@ class Auth(Generic[U]):
             app.provide(cls | None, self._find)  # type: ignore[arg-type]  # an annotation is a key too
         app.failures.add(logins.LoginRequired, self._send_to_login)
         app.checks.add(checking.check)
+        app.commands.add_source(lambda: self._commands(app))
         app.test_helpers.add("login", self._test_login)
+        if self.prefix is not None:
+            from demijohn.auth.pages import Pages
+
+            app.need("mail")
+            app.include(Pages(self, app).blueprint(self.prefix))
+
+    def signup_questions(self) -> dict[str, Field]:
+        """Return what is asked for a new account beside e-mail and password."""
+        fields = records_of(self.model).fields
+        if self._signup_fields is not None:
+            return {name: fields[name] for name in self._signup_fields}
+        return {
+            name: field
+            for name, field in fields.items()
+            if field.required and not field.readonly and not field.private and name != "email"
+        }
+
+    def about(self, user: User) -> list[str]:
+        """Return what is known of a user in words, which a password must not be like."""
+        fields = records_of(type(user)).fields.items()
+        texts = [getattr(user, name) for name, field in fields if field.type is str and not field.private]
+        return [text for text in texts if text]
+
+    def new_stamp(self) -> str:
+        """Return a stamp that no session has."""
+        return new_stamp()
 
     # -- the user as a service -----------------------------------------------------------------------------------------
 
     async def _find(self, request: Connection) -> U | None:
         known = request.app.scope_of(request).made
         for cls in self.classes:  # the class that is asked for first decides for the other
-            if cls | None in known:
-                return known[cls | None]  # type: ignore[no-any-return]
+            found = known.get(cls | None, MISSING)
+            if found is not MISSING:
+                return found  # type: ignore[no-any-return]
         return await logins.load_user(request, self.model)
 
     async def _require(self, request: Connection) -> U:
@@ -97,7 +166,7 @@ class Auth(Generic[U]):
 
     async def _send_to_login(self, request: Request, error: logins.LoginRequired) -> Any:
         accept = Accept(request.headers.get("accept"))
-        if accept.quality("text/html") <= accept.quality("application/problem+json"):
+        if self.prefix is None or accept.quality("text/html") <= accept.quality("application/problem+json"):
             return problem_response(error, request)
         path = request.path if request.method in ("GET", "HEAD") else ""
         if path and request.query_string:
@@ -106,9 +175,14 @@ class Auth(Generic[U]):
 
     def login_url(self, path: str = "") -> str:
         """Return the URL of the login page, which leads on to `path` afterwards."""
-        return "/login" + (f"?next={quote(path)}" if path else "")
+        return url_for("auth.login", _query={"next": path}) if path else url_for("auth.login")
 
-    # -- tests ---------------------------------------------------------------------------------------------------------
+    # -- tools ---------------------------------------------------------------------------------------------------------
+
+    def _commands(self, app: "App") -> Iterable[tuple[str | None, Any]]:
+        from demijohn.auth.commands import commands_for
+
+        return [(None, command) for command in commands_for(self, app)]
 
     def _test_login(self, test: Any) -> Any:
         """Let a test be a user: `login(user)` (Any: the harness; a function of a user)."""

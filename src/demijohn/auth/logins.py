@@ -1,22 +1,26 @@
 """Who is logged in: from a session to its user, and in and out."""
 
 import hmac
+import logging
 import time
 from typing import Any, TypeVar
 
 from demijohn.app import Unit, current
-from demijohn.auth.models import User, new_stamp
+from demijohn.app.context import find_unit
+from demijohn.auth.models import User, new_stamp, normalize_email
 from demijohn.db import now
 from demijohn.errors import Unauthorized, ValidationFailed
-from demijohn.http import Connection
+from demijohn.http import Connection, Request
 from demijohn.schema import convert
 from demijohn.sessions import Session
 
-__all__ = ["LoginRequired", "end_other_sessions", "load_user", "log_in", "log_out"]
+__all__ = ["LoginRequired", "authenticate", "end_other_sessions", "load_user", "log_in", "log_out"]
 
 U = TypeVar("U", bound=User)
 
 KEY = "_auth"
+
+logger = logging.getLogger("demijohn.security")
 
 
 class LoginRequired(Unauthorized):
@@ -32,17 +36,51 @@ async def load_user(unit: Connection, model: type[U]) -> U | None:
     A user who was deactivated, or whose stamp has changed since, is nobody.
     """
     session = await unit.app.scope_of(unit).get(Session)
-    kept = session.get(KEY)
+    kept = _kept(session)
     if kept is None:
         return None
-    key, stamp, _ = kept
     try:
-        found = await model.get(convert(key, key_type(model)))
+        found = await model.get(convert(kept[0], key_type(model)))
     except ValidationFailed:  # the key is of another type than it was when they logged in
-        found = None
-    if found is None or not found.is_active or not hmac.compare_digest(found.session_stamp, stamp):
+        return None
+    if found is None or not found.is_active or not hmac.compare_digest(found.session_stamp, kept[1]):
         return None
     return found
+
+
+async def authenticate(email: str, password: str) -> User | None:
+    """Return the user with this e-mail address and password, or None.
+
+    The attempt is counted. An address that nobody has takes as long as a wrong password. A hash that is not of today
+    is replaced.
+
+    Raises:
+        TooManyRequests: There were too many attempts, against this account or from this network.
+
+    Example:
+        ```python notest
+        user = await authenticate(email, password)
+        if user is not None:
+            await log_in(user)
+        ```
+    """
+    request = current.request
+    battery = battery_of(request)
+    name = normalize_email(email)
+    user: User | None = await battery.model.find_by_email(name)
+    life = "" if user is None or user.last_login_at is None else user.last_login_at.isoformat()
+    await battery.throttle.attempt(request, name, life=life)
+    before = "" if user is None else user.password_hash
+    good, better = await battery.passwords.hasher.verify(password, before)
+    if user is None or not good or not user.is_active:
+        logger.info("A login failed for %s", "an unknown account" if user is None else f"the account {key_of(user)}")
+        await battery.throttle.fail(request)
+        send("user-login-failed", None, email=name)
+        return None
+    if better is not None:
+        user.password_hash = better
+        await user.save()
+    return user
 
 
 async def log_in(user: User, *, remember: bool = True) -> None:
@@ -56,7 +94,7 @@ async def log_in(user: User, *, remember: bool = True) -> None:
     """
     request = current.request
     session = await current.resolve(Session)
-    before = session.get(KEY)
+    before = _kept(session)
     if before is not None and before[0] != key_of(user):
         session.clear()  # what another user left in this browser is theirs
     session.rotate()
@@ -72,7 +110,7 @@ async def log_out() -> None:
     """Let the visitor of the present request be nobody; their session is forgotten."""
     request = current.request
     session = await current.resolve(Session)
-    user = await find_current(request)
+    user: User | None = await request.app.scope_of(request).get(battery_of(request).model | None)
     session.clear()
     remember_user(request, None)
     if user is not None:
@@ -80,31 +118,40 @@ async def log_out() -> None:
 
 
 async def end_other_sessions(user: User) -> None:
-    """End all sessions of a user but the present one, where that is theirs."""
+    """End all sessions of a user but the present one, and write the user."""
     user.session_stamp = new_stamp()
     await user.save()
-    try:
-        session = await current.resolve(Session)
-    except Exception:  # a command or task: there is no present one
+    await keep_session(user)
+
+
+async def keep_session(user: User) -> None:
+    """Let the present session go on under a new id, where it is that of a user whose stamp has changed."""
+    if not isinstance(find_unit(), Request):
         return
-    kept = session.get(KEY)
+    session = await current.resolve(Session)
+    kept = _kept(session)
     if kept is not None and kept[0] == key_of(user):
         session.rotate()
         session[KEY] = [kept[0], user.session_stamp, kept[2]]
 
 
-async def find_current(unit: Connection | Unit) -> User | None:
-    """Return the user of the present request, or None."""
-    battery: Any = unit.app.batteries["auth"]
-    found: User | None = await unit.app.scope_of(unit).get(battery.model | None)
-    return found
+def _kept(session: Session) -> tuple[Any, str, Any] | None:
+    """Return the key of the user, their stamp, and when they logged in; None where nobody has."""
+    match session.get(KEY):
+        case [key, str(stamp), when] if stamp.isascii():
+            return key, stamp, when
+    return None
+
+
+def battery_of(unit: Connection | Unit) -> Any:
+    """Return the accounts of the running app (Any: `Auth`, whose module imports this one)."""
+    return unit.app.batteries.required("auth")
 
 
 def remember_user(unit: Connection | Unit, user: User | None) -> None:
     """Let the services of this request give out another user from here on."""
-    battery: Any = unit.app.batteries["auth"]
     scope = unit.app.scope_of(unit)
-    for cls in battery.classes:
+    for cls in battery_of(unit).classes:
         scope.made[cls | None] = user
         if user is None:
             scope.made.pop(cls, None)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy.orm import validates
 
+from demijohn._lib.translation import gettext_lazy as _
+from demijohn.auth.passwords import passwords_here
 from demijohn.auth.permissions import check_known, find_policy
 from demijohn.db import Mapped, Model, column, many_to_many, now
 
@@ -85,16 +87,16 @@ class User(_Holder, Model):
     __abstract__ = True
     __permissions__: ClassVar[tuple[str, ...]] = ()
 
-    email: Mapped[str] = column(max_length=254, unique=True, format="email", label="E-mail address")
+    email: Mapped[str] = column(max_length=254, unique=True, format="email", label=_("E-mail address"))
     password_hash: Mapped[str] = column(max_length=255, default="", private=True, readonly=True)
     session_stamp: Mapped[str] = column(max_length=32, default=new_stamp, private=True, readonly=True)
-    is_active: Mapped[bool] = column(default=True, label="Active", help="Off: no login, and no session goes on.")
-    is_staff: Mapped[bool] = column(default=False, label="Staff", help="May enter the admin.")
-    is_superuser: Mapped[bool] = column(default=False, label="Superuser", help="Has every permission.")
-    email_verified_at: Mapped[datetime | None] = column(readonly=True, label="E-mail verified")
-    created_at: Mapped[datetime] = column(default=now, readonly=True, label="Joined")
-    last_login_at: Mapped[datetime | None] = column(readonly=True, label="Last login")
-    permissions: Mapped[list[str]] = column(default=list, help="Beside those of the groups.")
+    is_active: Mapped[bool] = column(default=True, label=_("Active"), help=_("Off: no login, and no session goes on."))
+    is_staff: Mapped[bool] = column(default=False, label=_("Staff"), help=_("May enter the admin."))
+    is_superuser: Mapped[bool] = column(default=False, label=_("Superuser"), help=_("Has every permission."))
+    email_verified_at: Mapped[datetime | None] = column(default=None, readonly=True, label=_("E-mail verified"))
+    created_at: Mapped[datetime] = column(default=now, readonly=True, label=_("Joined"))
+    last_login_at: Mapped[datetime | None] = column(default=None, readonly=True, label=_("Last login"))
+    permissions: Mapped[list[str]] = column(default=list, help=_("Beside those of the groups."))
     groups: Mapped[list[Group]] = many_to_many()
 
     def __str__(self) -> str:
@@ -113,6 +115,38 @@ class User(_Holder, Model):
         found = await cls.where(email=wanted).first()
         # A server that compares without accents may have found another one's address.
         return found if found is not None and found.email == wanted else None
+
+    # -- passwords -----------------------------------------------------------------------------------------------------
+
+    @classmethod
+    async def create_user(cls, *, email: str, password: str, verified: bool = True, **values: Any) -> "Self":
+        """Make a user with a password, and write it.
+
+        Args:
+            email: The e-mail address.
+            password: The password, which no rule is asked about: code knows what it does.
+            verified: Whether the address counts as theirs.
+            values: The other fields (Any: of their types).
+
+        Raises:
+            ValidationFailed: A constraint of a field does not hold.
+            UniqueViolation: The address is taken.
+        """
+        user = cls(email=email, email_verified_at=now() if verified else None, **values)
+        await user.set_password(password)
+        return await user.save()
+
+    async def set_password(self, password: str) -> None:
+        """Set a new password, which ends all sessions; it is written by `save`."""
+        self.password_hash = await passwords_here().hasher.hash(password)
+        self.session_stamp = new_stamp()
+
+    async def check_password(self, password: str) -> bool:
+        """Return whether it is their password; who has none has no right one."""
+        good, better = await passwords_here().hasher.verify(password, self.password_hash)
+        if better is not None:
+            self.password_hash = better
+        return good
 
     # -- permissions ---------------------------------------------------------------------------------------------------
 

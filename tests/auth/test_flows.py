@@ -1,0 +1,288 @@
+"""The flows: in and out, a new account, a lost password, by pages and by JSON, on each database."""
+
+import asyncio
+import re
+from datetime import timedelta
+
+import httpx2
+import pytest
+
+from demijohn import App
+from demijohn.auth import links
+from demijohn.db import Database
+from demijohn.mail import Mailbox
+from demijohn.testing import AsyncClient
+from tests.auth.site import PASSWORD, User, make_app
+
+HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+NEW = "another bottle, unopened"
+
+
+async def submit(visitor: AsyncClient, path: str, **fields: str) -> httpx2.Response:
+    """Fill in the form of a page in a browser and send it."""
+    page = await visitor.get(path, headers=HTML)
+    assert page.status_code == 200, page.text
+    hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
+    return await visitor.post(path.partition("?")[0], data={**hidden, **fields}, headers=HTML)
+
+
+async def log_in(visitor: AsyncClient, password: str = PASSWORD, email: str = "ann@example.org") -> httpx2.Response:
+    """Log in by the page."""
+    return await submit(visitor, "/login", email=email, password=password)
+
+
+async def user_of(database: Database, email: str = "ann@example.org") -> User | None:
+    """The user as the database has them."""
+    async with database.unit():
+        return await User.find_by_email(email)
+
+
+def path_of(mailbox: Mailbox) -> str:
+    """The path of the link in the last mail."""
+    assert mailbox[-1].links[0].startswith("http://localhost/")
+    return mailbox[-1].links[0].removeprefix("http://localhost")
+
+
+async def test_in_and_out(visitor: AsyncClient, ann: User) -> None:
+    """Login leads back to where one came from, logout asks first and forgets the session."""
+    sent = await visitor.get("/me", headers=HTML)
+    answer = await submit(visitor, sent.headers["location"], email=" ANN@example.org ", password=PASSWORD)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/me")
+    assert (await visitor.get("/me")).json() == {"email": "ann@example.org"}
+    assert (await visitor.get("/login", headers=HTML)).headers["location"] == "/"
+    assert "Log out?" in (await visitor.get("/logout", headers=HTML)).text
+    assert (await visitor.get("/me")).status_code == 200
+    assert (await submit(visitor, "/logout")).headers["location"] == "/"
+    assert (await visitor.get("/me")).status_code == 401
+
+
+async def test_in_and_out_as_json(visitor: AsyncClient, ann: User) -> None:
+    """The same handlers take and give JSON: the user, 401 for a wrong password, 422 for what is no such document."""
+    wrong = await visitor.post("/login", json={"email": "ann@example.org", "password": "x"})
+    assert (wrong.status_code, wrong.headers["content-type"]) == (401, "application/problem+json")
+    for document in ([], {"email": 1, "password": PASSWORD}, {"email": "a@x.org"}, {"email": "a", "user": 1}):
+        assert (await visitor.post("/login", json=document)).status_code == 422
+    answer = await visitor.post("/login", json={"email": "ann@example.org", "password": PASSWORD})
+    assert answer.json()["email"] == "ann@example.org"
+    assert "password_hash" not in answer.json()
+    assert "session_stamp" not in answer.json()
+    assert (await visitor.get("/me")).status_code == 200
+    assert (await visitor.post("/logout")).status_code == 204
+    assert (await visitor.get("/me")).status_code == 401
+
+
+async def test_a_wrong_password(visitor: AsyncClient, ann: User) -> None:
+    """The form comes back with the address and the message, and never with the password."""
+    answer = await log_in(visitor, "not the password")
+    assert answer.status_code == 422
+    assert "do not go together" in answer.text
+    assert 'value="ann@example.org"' in answer.text
+    assert "not the password" not in answer.text
+    assert answer.headers["cache-control"].startswith("no-store")
+
+
+async def test_remember(visitor: AsyncClient, ann: User) -> None:
+    """Without the tick the session ends with the browser; with it the cookie has an age."""
+    assert "max-age" not in (await log_in(visitor)).headers["set-cookie"].lower()
+    await visitor.post("/logout")
+    answer = await submit(visitor, "/login", email="ann@example.org", password=PASSWORD, remember="on")
+    assert "max-age=1209600" in answer.headers["set-cookie"].lower()
+
+
+async def test_a_new_account(visitor: AsyncClient, mailbox: Mailbox, database: Database) -> None:
+    """The account is there, no login before the link in the mail was followed, and after it one is."""
+    page = await visitor.get("/signup", headers=HTML)
+    assert 'name="display_name"' in page.text
+    assert "is_superuser" not in page.text
+    answer = await submit(visitor, "/signup", email="Ben@Example.org", password=NEW, display_name="Ben <b>")
+    assert "Look into your mail" in answer.text
+    assert (await user_of(database, "ben@example.org")).display_name == "Ben <b>"  # type: ignore[union-attr]
+    assert mailbox[-1].to == "ben@example.org"
+    early = await log_in(visitor, NEW, "ben@example.org")
+    assert "Confirm your e-mail address first" in early.text
+    assert (await visitor.get("/me")).status_code == 401
+    answer = await submit(visitor, path_of(mailbox))
+    assert answer.headers["location"] == "/login"
+    assert (await visitor.get(path_of(mailbox), headers=HTML)).status_code == 404  # once
+    assert (await log_in(visitor, NEW, "ben@example.org")).status_code == 303
+    assert (await visitor.get("/me")).json() == {"email": "ben@example.org"}
+
+
+async def test_a_new_account_as_json(visitor: AsyncClient, mailbox: Mailbox) -> None:
+    """A client gets 202, and all that is wrong at once; a field that is not asked for is refused."""
+    wrong = await visitor.post("/signup", json={"email": "no", "password": "short", "display_name": ""})
+    assert wrong.status_code == 422
+    assert {error["place"][-1] for error in wrong.json()["errors"]} == {"email", "password", "display_name"}
+    more = {"email": "ben@example.org", "password": NEW, "display_name": "Ben", "is_superuser": True}
+    assert (await visitor.post("/signup", json=more)).json()["errors"][0]["place"] == ["body", "is_superuser"]
+    del more["is_superuser"]
+    assert (await visitor.post("/signup", json=more)).status_code == 202
+    assert len(mailbox) == 1
+
+
+async def test_fields_that_nobody_asked_for(visitor: AsyncClient, mailbox: Mailbox, database: Database) -> None:
+    """What a form adds to the fields of the page is not written."""
+    fields = {"email": "ben@example.org", "password": NEW, "display_name": "Ben"}
+    await submit(visitor, "/signup", **fields, is_superuser="on", email_verified_at="2020-01-01T00:00:00Z")
+    ben = await user_of(database, "ben@example.org")
+    assert ben is not None
+    assert (ben.is_superuser, ben.email_verified_at) == (False, None)
+
+
+async def test_an_open_site(database: Database) -> None:
+    """With `signup="open"` a new account is in at once, and a taken address is an error beside its field."""
+    app = make_app(database, signup="open")
+    async with AsyncClient(app) as visitor:
+        async with visitor.harness.open("mailbox") as mailbox:
+            fields = {"email": "ben@example.org", "password": NEW, "display_name": "Ben"}
+            assert (await submit(visitor, "/signup", **fields)).status_code == 303
+            assert (await visitor.get("/me")).json() == {"email": "ben@example.org"}
+            assert len(mailbox) == 1
+            await visitor.post("/logout")
+            answer = await submit(visitor, "/signup", **fields)
+            assert answer.status_code == 422
+            assert "There is an account with this e-mail address" in answer.text
+            assert 'aria-describedby="email-error"' in answer.text
+
+
+async def test_a_closed_site(database: Database) -> None:
+    """With `signup="closed"` there is no such page, and no link to it."""
+    async with AsyncClient(make_app(database, signup="closed")) as visitor:
+        assert (await visitor.get("/signup")).status_code == 404
+        assert "/signup" not in (await visitor.get("/login", headers=HTML)).text
+
+
+async def test_pages_below_a_prefix(database: Database, ann: User) -> None:
+    """A prefix moves all pages; without pages a browser hears 401 too."""
+    async with AsyncClient(make_app(database, prefix="/accounts")) as visitor:
+        assert (await visitor.get("/me", headers=HTML)).headers["location"] == "/accounts/login?next=%2Fme"
+        assert (await visitor.get("/accounts/login", headers=HTML)).status_code == 200
+    async with AsyncClient(make_app(database, prefix=None)) as visitor:
+        assert (await visitor.get("/me", headers=HTML)).status_code == 401
+        assert (await visitor.get("/login")).status_code == 404
+
+
+async def test_a_lost_password(visitor: AsyncClient, mailbox: Mailbox, database: Database, ann: User) -> None:
+    """A link in a mail sets a new password, once; the old one is gone, and whoever was in is out."""
+    await log_in(visitor)
+    answer = await submit(visitor, "/password-reset", email="ANN@example.org")
+    assert "If there is an account" in answer.text
+    link = path_of(mailbox)
+    assert link.startswith("/password-reset/")
+    weak = await submit(visitor, link, password="short")
+    assert weak.status_code == 422
+    assert (await submit(visitor, link, password=NEW)).headers["location"] == "/login"
+    assert mailbox[-1].subject == "Your password at localhost was changed"
+    assert (await visitor.get("/me")).status_code == 401
+    again = await visitor.get(link, headers=HTML)
+    assert (again.status_code, "no longer good" in again.text) == (404, True)
+    assert (await visitor.post(link, json={"password": PASSWORD})).status_code == 404
+    assert (await log_in(visitor)).status_code == 422
+    assert (await log_in(visitor, NEW)).status_code == 303
+
+
+async def test_links_that_are_not_good(
+    app: App, visitor: AsyncClient, mailbox: Mailbox, ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is cut, changed, of another purpose, too old, or older than a login does nothing."""
+    await submit(visitor, "/password-reset", email="ann@example.org")
+    link = path_of(mailbox)
+    token = link.rpartition("/")[2]
+    for bad in (token[:-1], token[:-1] + ("A" if token[-1] != "A" else "B"), "x", token.swapcase(), f"{token}."):
+        assert (await visitor.get(f"/password-reset/{bad}", headers=HTML)).status_code == 404
+    assert (await visitor.get(f"/verify/{token}", headers=HTML)).status_code == 404
+    assert (await visitor.get(link, headers=HTML)).status_code == 200
+    with monkeypatch.context() as patch:
+        patch.setitem(links.LIFE, "reset", timedelta(seconds=-1))
+        assert (await visitor.get(link, headers=HTML)).status_code == 404
+    await log_in(visitor)
+    assert (await visitor.get(link, headers=HTML)).status_code == 404
+
+
+async def test_a_link_is_used_once_even_at_once(visitor: AsyncClient, mailbox: Mailbox, ann: User) -> None:
+    """Of four that post the same link at the same time one sets the password."""
+    await submit(visitor, "/password-reset", email="ann@example.org")
+    link = path_of(mailbox)
+    answers = await asyncio.gather(*(visitor.post(link, json={"password": f"{NEW} {n}"}) for n in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [204, 404, 404, 404]
+
+
+async def test_a_new_password(app: App, visitor: AsyncClient, mailbox: Mailbox, ann: User) -> None:
+    """The present session goes on under a new id, all others end; the old password is asked for."""
+    other = AsyncClient(app)
+    await log_in(visitor)
+    await log_in(other)
+    assert (await other.get("/me")).status_code == 200
+    wrong = await submit(visitor, "/password-change", current="wrong", password=NEW)
+    assert wrong.status_code == 422
+    assert "This is not your password" in wrong.text
+    before = dict(visitor.cookies)
+    answer = await submit(visitor, "/password-change", current=PASSWORD, password=NEW)
+    assert answer.status_code == 303
+    assert dict(visitor.cookies) != before
+    assert (await visitor.get("/me")).status_code == 200
+    assert (await other.get("/me")).status_code == 401
+    assert (await log_in(other)).status_code == 422
+    assert (await log_in(other, NEW)).status_code == 303
+    assert mailbox[-1].subject == "Your password at localhost was changed"
+    await other.aclose()
+
+
+async def test_a_password_that_is_not_good(visitor: AsyncClient, ann: User) -> None:
+    """What is too short, common, or like the address is refused, with the reason beside the field."""
+    await log_in(visitor)
+    for password, reason in (
+        ("short", "at least 12 characters"),
+        ("password123456", "tried first"),
+        ("ann@example.org", "too much like"),
+    ):
+        answer = await submit(visitor, "/password-change", current=PASSWORD, password=password)
+        assert reason in answer.text
+
+
+async def test_a_link_again(visitor: AsyncClient, mailbox: Mailbox, database: Database) -> None:
+    """Who lost the mail gets another; who is confirmed already gets none, and the page says the same."""
+    fields = {"email": "ben@example.org", "password": NEW, "display_name": "Ben"}
+    await submit(visitor, "/signup", **fields)
+    first = await submit(visitor, "/verify", email="ben@example.org")
+    assert len(mailbox) == 2
+    assert (await submit(visitor, path_of(mailbox))).status_code == 303
+    second = await submit(visitor, "/verify", email="ben@example.org")
+    assert len(mailbox) == 2
+    assert first.text == second.text
+
+
+async def test_signals(app: App, visitor: AsyncClient, ann: User) -> None:
+    """Whoever listens is told of logins, failed ones too, and of logouts."""
+    heard: list[tuple[str, object]] = []
+    for name in ("user-logged-in", "user-login-failed", "user-logged-out"):
+
+        def hear(sender: object, *, user: User | None, name: str = name, **more: object) -> None:
+            heard.append((name, user.email if user else more))
+
+        app.signals.signal(name).connect(hear, weak=False)
+    await log_in(visitor, "wrong")
+    await log_in(visitor)
+    await visitor.post("/logout")
+    assert heard == [
+        ("user-login-failed", {"email": "ann@example.org"}),
+        ("user-logged-in", "ann@example.org"),
+        ("user-logged-out", "ann@example.org"),
+    ]
+
+
+async def test_a_page_is_overridden(tmp_path: object, database: Database) -> None:
+    """A template of the app takes the place of ours, and may extend it."""
+    from pathlib import Path
+
+    folder = Path(str(tmp_path)) / "templates"
+    (folder / "auth").mkdir(parents=True)
+    (folder / "auth" / "login.html").write_text(
+        '{% extends "auth:auth/login.html" %}{% block intro %}<p>Members only.</p>{% endblock %}'
+    )
+    app = make_app(database)
+    app.template_folder = folder
+    async with AsyncClient(app) as visitor:
+        page = (await visitor.get("/login", headers=HTML)).text
+        assert "<p>Members only.</p>" in page
+        assert 'name="password"' in page
