@@ -12,9 +12,9 @@ from typing import TypeVar
 
 from . import database, report, startup
 from .load import measure
-from .peer import PEERS, ROOT, Peer, cache_folder
+from .peer import PAGE_PEERS, PEERS, ROOT, Peer, cache_folder
 from .server import Server
-from .workload import WORKLOADS, Workload, WrongAnswer
+from .workload import PAGES, WORKLOADS, Workload, WrongAnswer
 
 T = TypeVar("T", Peer, Workload)
 
@@ -27,18 +27,18 @@ def main() -> None:
         database.main(sys.argv[2:])
         return
     options = _options()
-    peers = _chosen(options.peers, PEERS, "peer")
-    workloads = _chosen(options.workloads, WORKLOADS, "workload")
+    peers = _chosen(options.peers, PAGE_PEERS if options.pages else PEERS, "peer")
+    workloads = _chosen(options.workloads, PAGES if options.pages else WORKLOADS, "workload")
     for peer in peers:
         peer.install(options.python)
     text = ""
     if not options.only_startup:
         text = _load(peers, workloads, options)
-    if not options.only_load:
+    if not options.only_load and not options.pages:
         text += ("\n\n" if text else "") + _startup(options)
     print("\n" + text)
     if options.write:
-        report.write_between_markers(PAGE, text)
+        report.write_between_markers(PAGE, text, name="bench-pages" if options.pages else "bench")
         _tell(f"written into {PAGE.relative_to(ROOT)}")
 
 
@@ -48,6 +48,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--peers", default="", help="only these, by comma: " + ", ".join(peer.name for peer in PEERS))
     parser.add_argument("--workloads", default="", help="only these: " + ", ".join(item.name for item in WORKLOADS))
+    parser.add_argument("--pages", action="store_true", help="pages: a template, a static file, a form, an upload")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of all peers for each workload (default: 5)")
     parser.add_argument("--seconds", type=int, default=2, help="seconds of load in each round (default: 2)")
     parser.add_argument("--python", default=sys.executable, help="the Python of all environments")
@@ -81,6 +82,8 @@ def _load(peers: list[Peer], workloads: list[Workload], options: argparse.Namesp
         for peer in peers:
             server = stack.enter_context(Server(peer, core=server_core, log=logs / f"{peer.name}.log"))
             for workload in workloads:
+                if not workload.takes(peer.name):
+                    continue
                 try:
                     workload.check(server.port)
                 except WrongAnswer as error:

@@ -27,15 +27,19 @@ def measure(
     tell: Callable[[str], None],
 ) -> Samples:
     """Drive every workload against every server in turn, `rounds` times, after one short warm-up."""
-    samples: Samples = {workload.name: {server.peer.name: [] for server in servers} for workload in workloads}
+    samples: Samples = {
+        workload.name: {server.peer.name: [] for server in servers if workload.takes(server.peer.name)}
+        for workload in workloads
+    }
     with tempfile.TemporaryDirectory() as folder:
         for workload in workloads:
             script = Path(folder, f"{workload.name}.lua")
             script.write_text(workload.script())
-            for server in servers:
+            taking = [server for server in servers if workload.takes(server.peer.name)]
+            for server in taking:
                 _one(server, workload, seconds=0.5, core=core, script=script)
             for number in range(rounds):
-                for server in servers:
+                for server in taking:
                     sample = _one(server, workload, seconds=seconds, core=core, script=script)
                     samples[workload.name][server.peer.name].append(sample)
                 costs = {name: values[-1] for name, values in samples[workload.name].items()}

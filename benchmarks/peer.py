@@ -3,10 +3,10 @@
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-__all__ = ["PEERS", "ROOT", "Peer", "cache_folder"]
+__all__ = ["PAGE_PEERS", "PEERS", "ROOT", "Peer", "cache_folder"]
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,6 +24,11 @@ class Peer:
     folder: str
     requirements: tuple[str, ...]
     command: tuple[str, ...]
+
+    def with_pages(self) -> "Peer":
+        """The same with its program of pages."""
+        command = tuple(part.replace("hello", "pages") for part in self.command)
+        return replace(self, command=command)
 
     @property
     def home(self) -> Path:
@@ -133,7 +138,17 @@ PEERS = (
         ),
     ),
     Peer(
-        "starlette", "Starlette on uvicorn", "starlette", ("starlette==1.10.0", "uvicorn[standard]==0.54.0"), _UVICORN
+        "starlette",
+        "Starlette on uvicorn",
+        "starlette",
+        (
+            "starlette==1.10.0",
+            "uvicorn[standard]==0.54.0",
+            "jinja2==3.1.6",
+            "python-multipart==0.0.21",
+            "itsdangerous==2.2.0",
+        ),
+        _UVICORN,
     ),
     Peer("litestar", "Litestar on uvicorn", "litestar", ("litestar==2.25.0", "uvicorn[standard]==0.54.0"), _UVICORN),
     Peer(
@@ -151,5 +166,9 @@ PEERS = (
         ("flask==3.1.3", "gunicorn==27.0.1"),
         (*_GUNICORN, "--worker-class", "gthread", "--threads", "8"),
     ),
-    Peer("django", "Django on gunicorn", "django", ("django==6.1.3", "gunicorn==27.0.1"), _GUNICORN),
+    Peer(
+        "django", "Django on gunicorn", "django", ("django==6.1.3", "gunicorn==27.0.1", "whitenoise==6.11.0"), _GUNICORN
+    ),
 )
+
+PAGE_PEERS = tuple(peer.with_pages() for peer in PEERS if peer.name in ("demijohn", "flask", "starlette", "django"))

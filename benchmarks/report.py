@@ -17,7 +17,10 @@ def cost_table(samples: Samples, peers: list[Peer]) -> str:
     names = list(samples)
     lines = ["| server | " + " | ".join(names) + " |", "|---|" + "---:|" * len(names)]
     lines += [
-        f"| {p.label} | " + " | ".join(f"{median(samples[name][p.name]):.1f}" for name in names) + " |" for p in peers
+        f"| {p.label} | "
+        + " | ".join(f"{median(samples[name][p.name]):.1f}" if p.name in samples[name] else "" for name in names)
+        + " |"
+        for p in peers
     ]
     return "\n".join(lines)
 
@@ -30,13 +33,12 @@ def ratio_table(samples: Samples, peers: list[Peer], *, reference: str) -> str:
     for peer in peers:
         if peer.name != reference:
             ratios = [
-                median(
-                    ours / theirs
-                    for ours, theirs in zip(samples[name][reference], samples[name][peer.name], strict=True)
-                )
+                f"{median(a / b for a, b in zip(samples[name][reference], samples[name][peer.name], strict=True)):.2f}"
+                if peer.name in samples[name]
+                else ""
                 for name in names
             ]
-            lines.append(f"| {peer.label} | " + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |")
+            lines.append(f"| {peer.label} | " + " | ".join(ratios) + " |")
     return "\n".join(lines)
 
 

@@ -1,16 +1,19 @@
-"""A to-do list in one file: pages and JSON from the same handlers' data.
+"""A to-do list: pages and htmx from the same handlers, what a visitor looks at in the session, JSON for programs.
 
 demijohn run todo.py
 """
 
 from itertools import count
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
-from demijohn import App, Form, Request, abort, html, redirect, url_for
+from demijohn import App, Form, Page, Request, abort, flash, redirect, url_for
+from demijohn.sessions import SessionData
 
 app = App()
+
+Which = Literal["all", "open", "done"]
 
 
 class Todo(msgspec.Struct):
@@ -23,68 +26,72 @@ class NewTodo(msgspec.Struct):
     title: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
+class View(SessionData):
+    """What a visitor looks at, until the session ends."""
+
+    which: Which = "all"
+
+
 numbers = count(1)
 todos: dict[int, Todo] = {}
-
-STYLE = """
-body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 36rem; margin: 3rem auto; padding: 0 1rem }
-form { display: inline } ul { padding: 0; list-style: none } li { padding: .4rem 0; border-bottom: 1px solid #8884 }
-.done { text-decoration: line-through; opacity: .6 } input, button { font: inherit; padding: .3rem .6rem }
-@media (prefers-color-scheme: dark) { :root { color-scheme: dark; background: #181a1f; color: #eee } }
-"""
 
 
 def find(number: int) -> Todo:
     return todos.get(number) or abort(404, f"There is no to-do {number}.")
 
 
-def page(title: str, *parts: str):
-    return html(
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{}</title>'
-        '<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="{}"></head>'
-        "<body><main><h1>{}</h1>{}</main></body></html>",
-        title,
-        url_for(style),
-        title,
-        html("").join(parts),
+def make(title: str) -> Todo:
+    todo = Todo(next(numbers), title)
+    todos[todo.id] = todo
+    return todo
+
+
+def listed(view: View) -> Page:
+    """The page, of which htmx gets the list alone."""
+    shown = [todo for todo in todos.values() if view.which == "all" or todo.done == (view.which == "done")]
+    return Page(
+        "todo/list.html#list",
+        todos=shown,
+        which=view.which,
+        left=sum(not todo.done for todo in todos.values()),
+        total=len(todos),
     )
 
 
-def line(todo: Todo):
-    return html(
-        '<li><form method="post" action="{}"><button aria-label="{}">{}</button></form>'
-        ' <span class="{}">{}</span></li>',
-        url_for(toggle, number=todo.id),
-        "Undo" if todo.done else "Done",
-        "↺" if todo.done else "✓",
-        "done" if todo.done else "open",
-        todo.title,
-    )
+def answer(request: Request, view: View):
+    """The list for htmx, or back to the page for a browser without scripts."""
+    return listed(view) if request.htmx else redirect(url_for(home), status=303)
 
 
 @app.get("/")
-async def home():
-    items = html("").join([line(todo) for todo in todos.values()])
-    form = html(
-        '<form method="post" action="{}"><label>What is to be done? '
-        '<input name="title" required maxlength="200" autofocus></label> <button>Add</button></form>',
-        url_for(add),
-    )
-    return page("To do", form, html("<ul>{}</ul>", items))
+async def home(view: View, which: Which | None = None):
+    if which is not None:
+        view.which = which
+    return listed(view)
 
 
 @app.post("/todos")
-async def add(todo: Annotated[NewTodo, Form()]):
-    number = next(numbers)
-    todos[number] = Todo(number, todo.title)
-    return redirect(url_for(home), status=303)
+async def add(todo: Annotated[NewTodo, Form()], request: Request, view: View):
+    make(todo.title)
+    if not request.htmx:
+        flash("Added", "success")
+    return answer(request, view)
 
 
 @app.post("/todos/{number:int}/toggle")
-async def toggle(number: int):
+async def toggle(number: int, request: Request, view: View):
     todo = find(number)
     todo.done = not todo.done
-    return redirect(url_for(home), status=303)
+    return answer(request, view)
+
+
+@app.post("/todos/{number:int}/delete")
+async def remove(number: int, request: Request, view: View):
+    todo = find(number)
+    del todos[number]
+    if not request.htmx:
+        flash(f"Deleted: {todo.title}", "warning")
+    return answer(request, view)
 
 
 @app.get("/api/todos")
@@ -94,9 +101,7 @@ async def index(done: bool | None = None):
 
 @app.post("/api/todos", status=201)
 async def create(todo: NewTodo):
-    number = next(numbers)
-    todos[number] = Todo(number, todo.title)
-    return todos[number]
+    return make(todo.title)
 
 
 @app.delete("/api/todos/{number:int}")
@@ -105,13 +110,8 @@ async def delete(number: int) -> None:
     del todos[number]
 
 
-@app.get("/style.css")
-async def style():
-    return STYLE, {"Content-Type": "text/css"}
-
-
 @app.errorhandler(404)
 async def missing(request: Request, error: Exception):
     if request.path.startswith("/api/"):
         raise error
-    return page("Not here", html('<p><a href="{}">Back to the list</a></p>', url_for(home)))
+    return Page("todo/missing.html", status=404)

@@ -2,10 +2,13 @@
 
 import os
 import socket
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import linting
 
 # How long an example takes says more about the neighbours on the machine than about the code.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -16,6 +19,7 @@ _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give each worker of xdist its own databases (`scripts/servers` makes them): none sees the tables of another."""
+    linting.install()
     if _WORKER and _WORKER[2:].isdigit() and int(_WORKER[2:]) < 4:
         for name in ("DEMIJOHN_TEST_POSTGRESQL", "DEMIJOHN_TEST_MARIADB"):
             if name in os.environ:
@@ -23,6 +27,17 @@ def pytest_configure(config: pytest.Config) -> None:
         if "DEMIJOHN_TEST_REDIS" in os.environ:
             url = urlsplit(os.environ["DEMIJOHN_TEST_REDIS"])
             os.environ["DEMIJOHN_TEST_REDIS"] = url._replace(path=f"/{int(_WORKER[2:]) + 1}").geturl()
+
+
+@pytest.fixture(autouse=True)
+def lint_responses(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that has a response pass which breaks a rule of HTTP (`tests/linting.py`)."""
+    linting.complaints.clear()
+    yield
+    found = list(dict.fromkeys(linting.complaints))
+    linting.complaints.clear()
+    if found and not request.node.get_closest_marker("unlinted"):
+        pytest.fail("httplint complains:\n" + "\n".join(found), pytrace=False)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from demijohn import App, Request, Response, StreamResponse
+from tests.linting import lint
 
 
 async def call(
@@ -38,4 +39,14 @@ async def call(
 
     await app.handle(request, send)
     assert len(answers) == 1, "send is called once"
-    return answers[0]
+    answer = answers[0]
+    is_whole = read or not isinstance(answer, StreamResponse)
+    lint(
+        method,
+        path.encode(),
+        raw,
+        status=answer.status,
+        headers=answer.header_lines(method=method, defaults=app.default_headers),
+        body=b"" if method == "HEAD" or answer.is_bodyless else answer.body if is_whole else None,
+    )
+    return answer

@@ -295,6 +295,34 @@ async def test_nothing_waits_for_company(app: App) -> None:
     await follow(app, "/sync", look)
 
 
+async def test_a_failure_loses_nothing_of_before(app: App) -> None:
+    """What was yielded is sent, then the stream breaks off."""
+
+    @app.get("/async")
+    async def rows() -> AsyncIterator[Row]:
+        yield Row(1, "a")
+        yield Row(2, "b")
+        raise ZeroDivisionError
+
+    @app.get("/sync")
+    def rows_in_thread() -> Iterator[Row]:
+        yield Row(1, "a")
+        yield Row(2, "b")
+        raise ZeroDivisionError
+
+    async def look(response: StreamResponse) -> None:
+        seen = b""
+        try:
+            async for piece in response.body_iterator:
+                seen += piece
+        finally:
+            assert seen.count(b"\n") == 2
+
+    for path in ("/async", "/sync"):
+        with pytest.raises(ZeroDivisionError):
+            await follow(app, path, look)
+
+
 async def test_a_client_that_leaves_ends_the_generator(app: App) -> None:
     """In each form, wherever it waits."""
     ended: list[str] = []

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -26,21 +27,20 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture
-def serve(free_port: int) -> Iterator[Callable[[str], str]]:
-    """Serve an example by `demijohn run` and return its URL."""
+def serving(port: int) -> Iterator[Callable[[str], str]]:
+    """Give a function that serves an example by `demijohn run` and returns its URL."""
     processes: list[subprocess.Popen[bytes]] = []
 
     def start(name: str) -> str:
         process = subprocess.Popen(
-            [sys.executable, "-m", "demijohn", "run", name, "--port", str(free_port), "--no-reload"],
+            [sys.executable, "-m", "demijohn", "run", name, "--port", str(port), "--no-reload"],
             cwd=EXAMPLES,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
         )
         processes.append(process)
-        url = f"http://127.0.0.1:{free_port}"
-        for _ in range(150):
+        url = f"http://127.0.0.1:{port}"
+        for _ in range(600):
             try:
                 urllib.request.urlopen(url, timeout=5).close()
                 return url
@@ -48,7 +48,7 @@ def serve(free_port: int) -> Iterator[Callable[[str], str]]:
                 error.close()
                 return url
             except OSError:
-                assert process.poll() is None, process.communicate()[0].decode()
+                assert process.poll() is None, f"{name} has ended"
                 time.sleep(0.1)
         raise AssertionError(f"{name} did not answer")
 
@@ -56,6 +56,21 @@ def serve(free_port: int) -> Iterator[Callable[[str], str]]:
     for process in processes:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=15)
+
+
+@pytest.fixture
+def serve(free_port: int) -> Iterator[Callable[[str], str]]:
+    """Serve an example for one test."""
+    yield from serving(free_port)
+
+
+@pytest.fixture(scope="module")
+def module_serve() -> Iterator[Callable[[str], str]]:
+    """Serve an example for all tests of a module."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    yield from serving(port)
 
 
 @pytest.fixture(scope="module")

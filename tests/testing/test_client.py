@@ -99,7 +99,7 @@ def make_app() -> App:
         return parts()
 
     @app.get("/silent")
-    async def silent() -> object:
+    async def silent() -> AsyncIterator[str]:
         async def parts() -> AsyncIterator[str]:
             await app.gate.wait()
             yield "late\n"

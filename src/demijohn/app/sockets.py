@@ -9,7 +9,7 @@ from demijohn.app.asgi import read_path
 from demijohn.app.context import running
 from demijohn.app.dispatch import Call, Surroundings, end_unit, run_call
 from demijohn.app.failures import problem_response
-from demijohn.errors import HTTPError, NotFound
+from demijohn.errors import HTTPError, MalformedBody, NotFound, ValidationFailed
 from demijohn.http import WebSocket, WebSocketDisconnect
 from demijohn.middleware import Guard, guards_for
 from demijohn.middleware.marks import Marks
@@ -22,6 +22,9 @@ SocketRunner: TypeAlias = Callable[[WebSocket], Awaitable[None]]
 logger = logging.getLogger("demijohn.app")
 
 GOING_AWAY = 1001
+NOT_ACCEPTED = 1003
+NOT_CONSISTENT = 1007
+POLICY = 1008
 INTERNAL_ERROR = 1011
 
 
@@ -88,6 +91,11 @@ async def _end_badly(socket: WebSocket, error: BaseException) -> None:
         return
     if isinstance(error, HTTPError) and socket.state == "connecting":
         await socket.deny(problem_response(error, socket))
+        return
+    if isinstance(error, HTTPError) and error.status < 500:
+        # What the client sent is wrong, or it may not do that: nothing of ours has failed.
+        is_data = isinstance(error, ValidationFailed | MalformedBody)
+        await socket.close(NOT_CONSISTENT if is_data else NOT_ACCEPTED if error.status == 400 else POLICY, str(error))
         return
     if isinstance(error, Exception):
         logger.error("The WebSocket %s failed", socket.path, exc_info=error)

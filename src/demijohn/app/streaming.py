@@ -184,10 +184,12 @@ async def gathered(items: Items, write: ItemWriter) -> AsyncIterator[bytes]:
                     pieces.clear()
                     size = 0
                 await step.within(None)
-            try:
-                item = step.result()
-            except StopAsyncIteration:
-                break
+            if step.error is not None:
+                if isinstance(step.error, StopAsyncIteration):
+                    break
+                if pieces:  # what came before the failure is not lost
+                    yield b"".join(pieces)
+            item = step.result()
             piece = write(item.data if isinstance(item, ServerSentEvent) else item)
             pieces.append(piece)
             size += len(piece)
@@ -231,8 +233,9 @@ async def _gathered_in_thread(items: Iterable[Any], write: ItemWriter) -> AsyncI
             while not await step.within(_FLUSH):
                 if pieces:
                     yield taken()
-            more = step.result()
-            if not more:
+            if step.error is not None and pieces:
+                yield taken()
+            if not step.result():
                 break
             yield taken()
     finally:
@@ -356,9 +359,9 @@ class _Unknown(StreamResponse):
                 yield piece
 
     async def aclose(self) -> None:
-        await super().aclose()
         if self._made is not None:
             await self._made.aclose()
+        await super().aclose()
 
 
 class StreamAnswers:

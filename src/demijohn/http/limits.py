@@ -49,6 +49,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Arrays and objects inside each other, in JSON that is read without a type."""
     message_size: int = MiB
     """One WebSocket message. Over it the socket is closed with 1009."""
+    message_rate: tuple[int, float] | None = None
+    """So many WebSocket messages in so many seconds, of each socket. Over it the socket is closed with 1008."""
 
 
 DEFAULT_LIMITS = Limits()

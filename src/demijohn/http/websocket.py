@@ -1,6 +1,7 @@
 """WebSockets (RFC 6455), on any transport that speaks the messages of ASGI."""
 
 from collections.abc import AsyncIterator, Callable, MutableMapping
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, overload
 
 from demijohn.errors import BadRequest, DemijohnError
@@ -56,7 +57,7 @@ class WebSocket(Connection):
                 await ws.send_text(f"You said {message!r}")
     """
 
-    __slots__ = ("_close_code", "_receive", "_send", "_state", "subprotocol", "subprotocols")
+    __slots__ = ("_close_code", "_receive", "_room", "_room_at", "_send", "_state", "subprotocol", "subprotocols")
 
     method: ClassVar[str] = "GET"
     subprotocols: list[str]
@@ -81,6 +82,8 @@ class WebSocket(Connection):
         self._send = send
         self._state: State = "connecting"
         self._close_code: tuple[int, str] | None = None
+        self._room: float | None = None
+        self._room_at = 0.0
 
     @property
     def state(self) -> State:
@@ -143,7 +146,8 @@ class WebSocket(Connection):
         """Wait for a message, text or bytes.
 
         Raises:
-            WebSocketDisconnect: The client has left, or its message is over `limits.message_size` (code 1009).
+            WebSocketDisconnect: The client has left, its message is over `limits.message_size` (code 1009), or it sends
+                more than `limits.message_rate` allows (code 1008).
             SocketState: The socket was not accepted, or closed by this side.
         """
         if self._state != "open":
@@ -163,10 +167,23 @@ class WebSocket(Connection):
         if len(data) > limit or (
             text is not None and len(text) * 4 > limit and not text.isascii() and len(text.encode()) > limit
         ):
-            await self.close(1009, "message too big")
-            self._close_code = (1009, "message too big")
-            raise WebSocketDisconnect(1009, "message too big")
+            raise await self._shut(1009, "message too big")
+        if self.limits.message_rate is not None and not self._has_room(*self.limits.message_rate):
+            raise await self._shut(1008, "too many messages")
         return data
+
+    def _has_room(self, quota: int, window: float) -> bool:
+        """Count a message in a bucket that holds the quota and refills evenly."""
+        now = monotonic()
+        room = quota if self._room is None else min(quota, self._room + (now - self._room_at) * quota / window)
+        allowed = room >= 1
+        self._room, self._room_at = room - allowed, now
+        return allowed
+
+    async def _shut(self, code: int, reason: str) -> WebSocketDisconnect:
+        await self.close(code, reason)
+        self._close_code = (code, reason)
+        return WebSocketDisconnect(code, reason)
 
     async def receive_text(self) -> str:
         """Wait for a message of text.
@@ -214,6 +231,23 @@ class WebSocket(Connection):
         if type is not None:
             return json_decoder(type)(message.encode() if isinstance(message, str) else message)
         return read_json(message, what="The message", depth=self.limits.json_depth)
+
+    async def iter_json(self, type: type[T]) -> AsyncIterator[T]:  # noqa: A002 - what each will be
+        """Iterate over messages that are JSON of a type, until the client leaves.
+
+        What is none closes the socket with 1007, as long as the handler lets the exception pass.
+
+        Raises:
+            MalformedBody: A message is no JSON.
+            ValidationFailed: A message is not of that type; all errors are in it.
+
+        Example:
+            async for move in ws.iter_json(Move):
+                await ws.send_json(board.after(move))
+        """
+        decode = json_decoder(type)
+        async for message in self:
+            yield decode(message.encode() if isinstance(message, str) else message)
 
     async def send_text(self, text: str) -> None:
         """Send text.

@@ -7,7 +7,7 @@ from demijohn.middleware.csrf import CSRFGuard, csrf_exempt, csrf_token, rotate_
 from demijohn.middleware.exchange import TooLate, keep_private
 from demijohn.middleware.hosts import HostGuard
 from demijohn.middleware.https import HTTPSRedirect
-from demijohn.middleware.limits import BodyLimitGuard, Timeout, body_limit
+from demijohn.middleware.limits import BodyLimitGuard, Timeout, body_limit, message_limit
 from demijohn.middleware.marks import Guard, Middleware, Next, guards_for, mark, marks_of
 from demijohn.middleware.policy import DEFAULT_POLICY, ContentSecurityPolicy
 from demijohn.middleware.proxies import TrustedProxies
@@ -59,6 +59,7 @@ __all__ = [
     "keep_private",
     "mark",
     "marks_of",
+    "message_limit",
     "never_cache",
     "rate_limit",
     "request_id",

@@ -10,8 +10,9 @@ from demijohn.errors import BadRequest, ConfigurationError, ContentTooLarge, Ser
 from demijohn.http import Limits, Request, Response
 from demijohn.middleware.exchange import fields_of
 from demijohn.middleware.marks import Next, mark
+from demijohn.middleware.rates import parse_rates
 
-__all__ = ["BodyLimitGuard", "Timeout", "body_limit", "parse_size"]
+__all__ = ["BodyLimitGuard", "Timeout", "body_limit", "message_limit", "parse_size"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -65,6 +66,57 @@ class BodyLimitGuard:
                 f"The body has {int(length)} bytes; at most {self.limits.body} are taken here.",
                 extensions={"limit": self.limits.body},
             )
+
+
+class _MessageLimit:
+    """Gives a socket limits of its own."""
+
+    __slots__ = ("_changes",)
+
+    name = "message_limit"
+
+    def __init__(self, changes: dict[str, Any]) -> None:
+        self._changes = changes
+
+    def applies(self, methods: frozenset[str]) -> bool:
+        """Sockets alone have messages."""
+        return "WEBSOCKET" in methods
+
+    def __call__(self, socket: Any) -> None:
+        """Set the limits (Any: a WebSocket)."""
+        socket.limits = msgspec.structs.replace(socket.limits, **self._changes)
+
+
+def message_limit(size: int | str | None = None, *, rate: str | None = None) -> Callable[[F], F]:
+    """Limit the messages that a WebSocket may send.
+
+    Args:
+        size: Bytes of one message, or text with a unit: `"64 KiB"`. Over it the socket is closed with 1009.
+        rate: How many in which time, of each socket: `"20/second"`. So many may come at once, then as many as that
+            time lets follow evenly. Over it the socket is closed with 1008.
+
+    Raises:
+        ConfigurationError: The size or rate cannot be read (`DJN-744`).
+
+    Example:
+        ```python notest
+        @app.websocket("/chat")
+        @message_limit("16 KiB", rate="10/second")
+        async def chat(ws: WebSocket): ...
+        ```
+    """
+    changes: dict[str, Any] = {}
+    if size is not None:
+        changes["message_size"] = parse_size(size)
+    if rate is not None:
+        first = parse_rates(rate)[0]
+        changes["message_rate"] = (first.quota, first.window)
+
+    def decorate(function: F) -> F:
+        mark(function).guards.append(_MessageLimit(changes))
+        return function
+
+    return decorate
 
 
 def body_limit(size: int | str, *, time: float | None = None) -> Callable[[F], F]:
