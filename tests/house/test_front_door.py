@@ -20,6 +20,7 @@ ROOM_LIMIT = 40
 MORE_NAMES: dict[str, tuple[int, str]] = {
     "http": (80, "the vocabulary of HTTP: a class for each kind of header, message and body"),
     "errors": (60, "one class per status of HTTP, and the tree of mistakes"),
+    "middleware": (45, "each rule is a class for an app or a blueprint, and a decorator for one handler"),
     "app": (60, "where everything comes together: declarations, markers, registries, values"),
     "db": (60, "fields, relations, queries and units of work, and a class for each fault that code may want to catch"),
 }
