@@ -1,6 +1,10 @@
-"""Requests, responses and what they are made of: values, without I/O of their own."""
+"""Requests, responses and what they are made of: values, without I/O of their own.
 
-from demijohn.http.archives import ArchiveContent, BadArchive, ZipResponse
+What few apps use, feeds and archives, is loaded at its first use.
+"""
+
+from typing import TYPE_CHECKING
+
 from demijohn.http.authorization import Authorization
 from demijohn.http.caching import CacheControl, CacheDirectives
 from demijohn.http.connection import Connection, NoSuchAttribute
@@ -8,7 +12,6 @@ from demijohn.http.cookies import BadCookie, Cookies
 from demijohn.http.dates import format_http_date, parse_http_date
 from demijohn.http.etag import ETag, ETags
 from demijohn.http.events import BadEvent, EventStreamResponse, ServerSentEvent
-from demijohn.http.feeds import BadFeed, Enclosure, Feed, FeedItem, Sitemap, SitemapEntry
 from demijohn.http.file_types import content_disposition, guess_content_type
 from demijohn.http.files import FileResponse, send_file, send_from_directory
 from demijohn.http.forms import FormData
@@ -30,6 +33,10 @@ from demijohn.http.streams import StreamResponse
 from demijohn.http.upload import UploadFile, safe_filename
 from demijohn.http.url import URL
 from demijohn.http.websocket import SocketState, WebSocket, WebSocketDisconnect
+
+if TYPE_CHECKING:
+    from demijohn.http.archives import ArchiveContent, BadArchive, ZipResponse
+    from demijohn.http.feeds import BadFeed, Enclosure, Feed, FeedItem, Sitemap, SitemapEntry
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -104,3 +111,18 @@ __all__ = [
     "send_file",
     "send_from_directory",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # Spelled out: modules are not imported by string.
+    if name in ("ArchiveContent", "BadArchive", "ZipResponse"):
+        from demijohn.http import archives as module
+    elif name in ("BadFeed", "Enclosure", "Feed", "FeedItem", "Sitemap", "SitemapEntry"):
+        from demijohn.http import feeds as module  # type: ignore[no-redef]
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

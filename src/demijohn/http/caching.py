@@ -1,6 +1,5 @@
 """The `Cache-Control` header of a response (RFC 9111, section 5.2; RFC 5861; RFC 8246)."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypedDict, Unpack
 
@@ -29,7 +28,6 @@ class CacheDirectives(TypedDict, total=False):
     stale_if_error: Age
 
 
-@dataclass(frozen=True, slots=True, init=False)
 class CacheControl:
     """A `Cache-Control` value that does not contradict itself.
 
@@ -43,6 +41,8 @@ class CacheControl:
         >>> str(CacheControl(public=True, max_age=3600, stale_while_revalidate=60))
         'public, max-age=3600, stale-while-revalidate=60'
     """
+
+    __slots__ = ("shared", "text")
 
     text: str
     shared: bool
@@ -69,11 +69,20 @@ class CacheControl:
             if seconds < 0:
                 raise _wrong(f"The cache control has {name}={seconds}.")
             written.append(f"{word}={seconds}")
-        object.__setattr__(self, "text", ", ".join(written))
-        object.__setattr__(self, "shared", "public" in given or "s_maxage" in given)
+        self.text = ", ".join(written)
+        self.shared = "public" in given or "s_maxage" in given
 
     def __str__(self) -> str:
         return self.text
+
+    def __repr__(self) -> str:
+        return f"<CacheControl {self.text}>"
+
+    def __eq__(self, other: object) -> bool:
+        return self.text == other.text if isinstance(other, CacheControl) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.text)
 
 
 def _wrong(seen: str) -> ConfigurationError:

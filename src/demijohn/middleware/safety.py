@@ -1,7 +1,8 @@
 """What protects an app, as one value: given to the app where the defaults do not fit."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from demijohn.http import DEFAULT_LIMITS, Limits
 from demijohn.middleware.proxies import TrustedProxies
@@ -10,8 +11,7 @@ from demijohn.middleware.security import DEFAULT_HEADERS, SecurityHeaders
 __all__ = ["Security"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Security:
+class Security(Struct, frozen=True, kw_only=True):
     """How an app is protected; everything is on by default.
 
     Attributes:

@@ -1,10 +1,12 @@
 """The security headers of every response: one frozen value, turned into lines once."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from demijohn._lib.later import secrets
 from demijohn._lib.text import did_you_mean
@@ -65,8 +67,7 @@ CLOSED_FEATURES: Final[Mapping[str, Iterable[str]]] = MappingProxyType(
 """What a page may ask the device for, all closed; open one with `CLOSED_FEATURES | {"geolocation": ["self"]}`."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StrictTransport:
+class StrictTransport(Struct, frozen=True, kw_only=True):
     """`Strict-Transport-Security` (RFC 6797): the browser comes back by https alone.
 
     Attributes:
@@ -112,8 +113,7 @@ class SecurityHeaderChanges(TypedDict, total=False):
     embedder_policy: EmbedderPolicy | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SecurityHeaders:
+class SecurityHeaders(Struct, frozen=True, kw_only=True):
     """The headers that every response has unless it sets them itself.
 
     `None` leaves one out. `X-Content-Type-Options: nosniff` is always sent; `X-Frame-Options` follows the policy's

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from demijohn._lib import source
 from demijohn.errors import ConfigurationError
@@ -13,8 +15,7 @@ from demijohn.errors import ConfigurationError
 __all__ = ["PathEntry", "PathGroup", "flatten", "include", "path"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathEntry:
+class PathEntry(Struct, frozen=True, kw_only=True):
     """One line of a list of routes: a pattern, its view and the options."""
 
     pattern: str
@@ -22,12 +23,11 @@ class PathEntry:
     methods: tuple[str, ...] | None = None
     name: str | None = None
     namespace: str = ""
-    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    options: Mapping[str, Any] = MappingProxyType({})
     place: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathGroup:
+class PathGroup(Struct, frozen=True, kw_only=True):
     """Entries below one prefix, and in one namespace where it has one."""
 
     prefix: str

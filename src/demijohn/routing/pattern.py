@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import keyword
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from demijohn.errors import ConfigurationError
 
@@ -19,8 +20,7 @@ _CONVERTER = re.compile(r"(?P<name>[A-Za-z_][\w.]*)(?:\((?P<arguments>.*)\))?", 
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """One `{name}` or `{name:converter(arguments)}` of a pattern.
 
     The converter is a bare word here. What it means is settled by `Router.compile`, which may ask the app: in
@@ -29,7 +29,7 @@ class Parameter:
 
     name: str
     converter: str | None = None
-    arguments: str | None = field(default=None, kw_only=True)
+    arguments: str | None = None
 
     def __str__(self) -> str:
         if self.converter is None:
@@ -42,13 +42,12 @@ Segment: TypeAlias = tuple[str | Parameter, ...]
 """What stands between two slashes (or two dots of a host): literals and parameters in turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True, kw_only=True):
     """A pattern that was read: its text, its segments and its parameters in order."""
 
     text: str
     segments: tuple[Segment, ...]
-    parameters: tuple[Parameter, ...] = field(kw_only=True)
+    parameters: tuple[Parameter, ...]
 
     @property
     def is_static(self) -> bool:
@@ -247,4 +246,4 @@ def _finish(text: str, segments: Sequence[Segment], fail: _Failure) -> Pattern:
                 code="DJN-102",
             )
         seen.add(parameter.name)
-    return Pattern(text, tuple(segments), parameters=parameters)
+    return Pattern(text=text, segments=tuple(segments), parameters=parameters)
