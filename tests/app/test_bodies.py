@@ -154,3 +154,30 @@ async def test_large_bodies_of_slow_formats_are_read_in_a_thread(kind: str) -> N
     assert (await call(app, "POST", "/", body=b"abc", headers=headers)).body == b"a"
     if kind != "sync":
         assert threads == [threading.get_ident()]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "text"),
+    [
+        ("é".encode(), "text/plain", 200, "é"),
+        ("é".encode(), "text/plain; charset=UTF-8", 200, "é"),
+        ("é".encode("latin-1"), "text/plain; charset=iso-8859-1", 200, "é"),
+        ("é".encode("utf-16"), "text/plain; charset=utf-16", 200, "é"),
+        ("é".encode("latin-1"), "text/plain", 400, None),
+        (b"a", "text/plain; charset=utf-16", 400, None),
+        (b"a", "text/plain; charset=klingon", 415, None),
+        (b"a", "text/plain; charset=rot13", 415, None),
+    ],
+)
+async def test_text_is_read_by_its_charset(body: bytes, kind: str, status: int, text: str | None) -> None:
+    """A body of plain text is decoded by the charset that it names; a wrong or unknown one is a 4xx."""
+    app = App()
+
+    @app.post("/")
+    async def post(body: Annotated[str, Body()]) -> str:
+        return body
+
+    response = await call(app, "POST", "/", body=body, headers={"content-type": kind})
+    assert response.status == status
+    if text is not None:
+        assert response.body.decode() == text

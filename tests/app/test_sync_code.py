@@ -7,12 +7,12 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated, Any
 
 import pytest
 
-from demijohn import App, Request, Settings, run_in_process, run_in_thread, wait
+from demijohn import App, Depends, Request, Settings, run_in_process, run_in_thread, wait
 from demijohn.app.offloading import NotSendable
 from tests.app.calling import call
 from tests.app.offloaded import factors, process
@@ -306,3 +306,60 @@ async def test_sync_or_async_is_decided_below_partials_and_decorators() -> None:
     assert (await call(app, "GET", "/partial?name=Ann")).body == b"Hello, Ann!"
     assert (await call(app, "GET", "/object?name=Ann")).body == b"Hi, Ann!"
     assert (await call(app, "GET", "/wrapped?name=Ann")).body == b"Ahoy, Ann!"
+
+
+async def test_threads_and_connections_are_bounded_apart() -> None:
+    """A service that only so many may hold is bounded by its own gate, not by the threads of the handlers (trap 3)."""
+    app = small_app(4)
+    gate = asyncio.Semaphore(1)
+    most, held = 0, 0
+
+    class Connection:
+        pass
+
+    async def connection() -> AsyncIterator[Connection]:
+        nonlocal held, most
+        async with gate:
+            held += 1
+            most = max(most, held)
+            yield Connection()
+            held -= 1
+
+    app.provide(Connection, connection)
+    threads: set[int] = set()
+
+    @app.get("/")
+    def handler(connection: Connection) -> str:
+        threads.add(threading.get_ident())
+        wait(asyncio.sleep(0.01))
+        return "x"
+
+    answers = await asyncio.gather(*(call(app, "GET", "/") for _ in range(16)))
+    # Those that wait for the gate hold no thread: more wait than there are threads and places in their queue.
+    assert [answer.status for answer in answers] == [200] * 16
+    assert (most, held) == (1, 0)
+
+
+async def test_what_belongs_to_a_thread_stays_in_one() -> None:
+    """Sync services, sync dependencies and the handler share a thread, as libraries bound to threads need (trap 9)."""
+    app = App()
+    local = threading.local()
+
+    class Client:
+        def __init__(self) -> None:
+            local.made = self
+
+    app.provide(Client)
+
+    def dependency() -> bool:
+        return hasattr(local, "hooked")
+
+    @app.before_request
+    def hook() -> None:
+        local.hooked = True
+
+    @app.get("/")
+    def handler(client: Client, hooked: Annotated[bool, Depends(dependency)]) -> dict[str, bool]:
+        return {"same": local.made is client, "hooked": hooked and local.hooked}
+
+    assert (await call(app, "GET", "/")).body == b'{"same":true,"hooked":true}'

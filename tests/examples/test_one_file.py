@@ -19,6 +19,20 @@ def test_hello(serve: Callable[[str], str]) -> None:
 
 
 @pytest.mark.browser
+def test_hello_in_a_browser(serve: Callable[[str], str], page: Page) -> None:
+    """A browser shows the text as text, and the JSON of a name that would be markup."""
+    url = serve("hello.py")
+    page.goto(url)
+    expect(page.locator("body")).to_have_text("Hello, World!")
+    answer = page.goto(f"{url}/hello/<b>ann")
+    assert answer is not None
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json() == {"hello": "<b>ann"}
+    assert page.locator("b").count() == 0
+    page.close()
+
+
+@pytest.mark.browser
 def test_todo(serve: Callable[[str], str], page: Page) -> None:
     """To-dos are added, escaped, ticked off and deleted by htmx; the filter stays in the session."""
     url = serve("todo.py")

@@ -13,7 +13,7 @@ from demijohn._lib.translation import ngettext_lazy
 from demijohn.app.formats import Format, Formats
 from demijohn.app.signatures import optional, stripped
 from demijohn.errors import FieldError, MalformedBody, UnsupportedMediaType, ValidationFailed
-from demijohn.http import FormData, Headers, Request, UploadFile
+from demijohn.http import FormData, Headers, MediaType, Request, UploadFile
 from demijohn.http.request import is_deeper, read_json
 from demijohn.schema import (
     converter,
@@ -180,7 +180,7 @@ class BodyReader:
         """
         essence = kind.partition(b";")[0].strip().lower().decode("latin-1")
         if essence == "text/plain" and self.is_text:
-            read: Callable[[bytes], Any] = self._read_plain
+            read: Callable[[bytes], Any] = partial(self._read_plain, _codec_of(kind))
         else:
             found = self.formats.find_reader(essence)
             if found is None:
@@ -268,11 +268,24 @@ class BodyReader:
             extensions={"accepted": kinds},
         )
 
-    def _read_plain(self, body: bytes) -> str:
+    def _read_plain(self, codec: str, body: bytes) -> str:
         try:
-            return body.decode()
-        except UnicodeDecodeError:
-            raise UnsupportedMediaType("The text has to be UTF-8.") from None
+            return body.decode(codec)
+        except UnicodeError:
+            raise MalformedBody(f"The text is not {codec.upper()}.") from None
+
+
+def _codec_of(kind: bytes) -> str:
+    """Return the Python codec of a content type.
+
+    Raises:
+        UnsupportedMediaType: Nobody knows its charset.
+    """
+    media = MediaType.find(kind.decode("latin-1"))
+    try:
+        return "utf-8" if media is None else media.codec
+    except LookupError:
+        raise UnsupportedMediaType("The charset of the body is unknown.") from None
 
 
 def _raise(error: Exception, _body: bytes) -> Any:

@@ -3,7 +3,7 @@
 What few apps use, feeds and archives, is loaded at its first use.
 """
 
-from typing import TYPE_CHECKING
+import typing
 
 from demijohn.http.authorization import Authorization
 from demijohn.http.caching import CacheControl, CacheDirectives
@@ -34,7 +34,7 @@ from demijohn.http.upload import UploadFile, safe_filename
 from demijohn.http.url import URL
 from demijohn.http.websocket import SocketState, WebSocket, WebSocketDisconnect
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from demijohn.http.archives import ArchiveContent, BadArchive, ZipResponse
     from demijohn.http.feeds import BadFeed, Enclosure, Feed, FeedItem, Sitemap, SitemapEntry
 
