@@ -66,8 +66,8 @@ def test_a_form_is_shown(make_app: Make) -> None:
     assert '<label for="id_email">E-mail</label>' in page
     assert '<p class="help" id="id_name_help">As you want to be called</p>' in page
     assert control(page, "name") == (
-        '<input name="name" id="id_name" type="text" minlength="2" maxlength="20" required placeholder="Ann" '
-        'aria-describedby="id_name_help" value="">'
+        '<input name="name" id="id_name" type="text" minlength="2" maxlength="20" dir="auto" required '
+        'placeholder="Ann" aria-describedby="id_name_help" value="">'
     )
     assert 'type="email"' in control(page, "email")
     assert 'autocomplete="email"' in control(page, "email")
@@ -399,6 +399,21 @@ def test_a_client_of_data_gets_data(make_app: Make) -> None:
         (["form", "x"], "unknown"),
         (["form", "age"], "ge"),
     ]
+
+
+def test_a_page_with_a_form_has_other_formats(make_app: Make) -> None:
+    """Where a route offers its page as data, the form in it is what it shows and what is wrong, never a password."""
+    app = make_app()
+
+    @app.route("/", methods=["GET", "POST"], formats=["html", "json"])
+    async def page(form: Form[Signup]) -> Any:
+        return Page("form.html", form=form)
+
+    with TestClient(app) as client:
+        data = client.get("/", headers={"accept": "application/json"}).json()["form"]
+        assert data["fields"]["name"] == {"label": "Name", "value": "", "errors": []}
+        assert data["errors"] == {}
+        assert "<form" in client.get("/", headers={"accept": "text/html"}).text
 
 
 def test_other_sites_are_refused(make_app: Make) -> None:

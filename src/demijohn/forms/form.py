@@ -19,7 +19,7 @@ from demijohn.forms.plans import FormPlan, plan_form
 from demijohn.forms.rows import Rows
 from demijohn.forms.widgets import Widget
 from demijohn.http import Markup, UploadFile
-from demijohn.schema import convert, fields_of
+from demijohn.schema import convert, fields_of, register_encoder
 from demijohn.schema.classes import is_pydantic, kind_of
 
 __all__ = ["BaseForm", "Form", "Row", "no_data", "subclass_for"]
@@ -553,3 +553,12 @@ class Form(BaseForm, Generic[T]):
             name: field.default for name, field in fields_of(self.target).items() if field.default is not MISSING
         }
         return {**defaults, **values}
+
+
+def _as_data(form: BaseForm) -> dict[str, Any]:
+    """Return a form as data, for a route that offers its page in other formats: what it shows, and what is wrong."""
+    fields = {field.name: {"label": field.label, "value": field.shown, "errors": field.errors} for field in form}
+    return {"fields": fields, "errors": form.errors}
+
+
+register_encoder(BaseForm, _as_data)

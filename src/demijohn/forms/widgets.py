@@ -131,6 +131,8 @@ class TextInput(Widget):
             found["pattern"] = html_pattern(field.pattern)
         if self.kind in _COMPLETED:
             found["autocomplete"] = _COMPLETED[self.kind]
+        if self.kind in ("text", "search"):
+            found["dir"] = "auto"  # a name may be written from right to left on a page that is not
         if self.kind in ("email", "url"):
             found["spellcheck"] = "false"
         return found
@@ -218,7 +220,7 @@ class TextArea(Widget):
 
     def attributes(self, field: Field) -> dict[str, Any]:
         """Return the lengths."""
-        return {"rows": 6, **_lengths(field)}
+        return {"rows": 6, "dir": "auto", **_lengths(field)}
 
 
 class NumberInput(Widget):
