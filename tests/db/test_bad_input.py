@@ -202,6 +202,15 @@ async def test_bulk_rows_of_the_wrong_kind(parcels: Database) -> None:
         assert await Parcel.bulk_create([{"label": "a", "number": Parcel.id.type.python_type(3), "weight": 2}]) == 1
 
 
+async def test_keys_that_were_given_are_not_given_again(parcels: Database) -> None:
+    """After rows with keys of their own the server counts on behind the highest, PostgreSQL too."""
+    async with parcels.unit():
+        await Parcel.bulk_create([{"id": 40, "label": "a"}, {"id": 50, "label": "b"}])
+        assert (await Parcel.create(label="c")).id == 51
+        await Parcel.bulk_create([{"id": 45, "label": "d"}])
+        assert (await Parcel.create(label="e")).id == 52
+
+
 async def test_naive_moments_and_bad_members_in_filters(parcels: Database) -> None:
     """A comparison with a naive moment or with no member of the enumeration is refused before it is sent."""
     async with parcels.unit():

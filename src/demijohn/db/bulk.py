@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import delete, insert, select, tuple_, update
+from sqlalchemy import delete, insert, select, text, tuple_, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -102,7 +102,28 @@ def _insert(unit: Unit, model: type[Declarative], rows: Sequence[Mapping[str, An
         result = unit.session.execute(statement, group)
         written = getattr(result, "rowcount", -1)
         count += written if ignore_conflicts and written >= 0 else len(group)
+    if unit.database.backend == "postgresql":
+        _advance(unit, model, rows)
     return count
+
+
+_ADVANCE = text(
+    "select setval(seq, greatest(:highest, coalesce(pg_sequence_last_value(seq), 1))) "
+    "from (select cast(pg_get_serial_sequence(:table, :column) as regclass) as seq) as it where seq is not null"
+)
+
+
+def _advance(unit: Unit, model: type[Declarative], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Let PostgreSQL count on behind keys that were given; the other servers do it by themselves."""
+    table: Any = model.__table__
+    column = table.autoincrement_column
+    if column is None:
+        return
+    key = model.__mapper__.get_property_by_column(column).key
+    given = [row[key] for row in rows if isinstance(row.get(key), int)]
+    if given:
+        name = unit.session.connection().dialect.identifier_preparer.format_table(table)
+        unit.session.execute(_ADVANCE, {"highest": max(given), "table": name, "column": column.name})
 
 
 def _alike(rows: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:

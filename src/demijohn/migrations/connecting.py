@@ -66,6 +66,10 @@ def engine_for(database: Database, *, url: str | None = None, limits: MigrationL
         return _sqlite(plan_url.set(drivername="sqlite+pysqlite"), limits)
     driver = {"postgresql": "asyncpg", "mysql": "asyncmy", "mariadb": "asyncmy", "oracle": "oracledb_async"}[backend]
     engine = create_engine(plan_url.set(drivername=f"{backend}+{driver}"), poolclass=NullPool)
+    if is_mysql(engine):
+        from demijohn.db.dialects.mysql import DDLCompiler
+
+        engine.dialect.ddl_compiler = DDLCompiler
 
     @event.listens_for(engine, "connect")
     def prepare(raw: Any, record: Any) -> None:

@@ -17,7 +17,7 @@ from demijohn._lib.extras import need
 from demijohn.db.dialects.checked import CheckedNames
 from demijohn.db.dialects.deferral import FRESH, DeferredBegin
 
-__all__ = ["MariaDBDialect", "MySQLDialect"]
+__all__ = ["DDLCompiler", "MariaDBDialect", "MySQLDialect"]
 
 _ISOLATION = {"READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"}
 
@@ -109,7 +109,9 @@ class _Driver(AsyncAdapt_asyncmy_dbapi):
         return connection
 
 
-class _DDLCompiler(MySQLDDLCompiler):
+class DDLCompiler(MySQLDDLCompiler):
+    """Writes DDL without what the server would only warn of."""
+
     def visit_primary_key_constraint(self, constraint: Any, **options: Any) -> str:
         # The server ignores the name of a primary key, and warns about each one.
         names = ", ".join(self.preparer.quote(column.name) for column in constraint)
@@ -128,7 +130,7 @@ class MySQLDialect(DeferredBegin, MySQLDialect_asyncmy):
 
     driver = "demijohn"
     supports_statement_cache = True
-    ddl_compiler = _DDLCompiler
+    ddl_compiler = DDLCompiler
     statement_compiler = _Compiler
 
     @classmethod
