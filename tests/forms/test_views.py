@@ -8,7 +8,7 @@ import pytest
 from demijohn import App, Request
 from demijohn.db import Database
 from demijohn.errors import ConfigurationError, Forbidden
-from demijohn.forms import ModelViews
+from demijohn.forms import ModelForm, ModelViews, Rows
 from demijohn.testing import TestClient
 from tests.forms.conftest import control, messages
 from tests.forms.shop import Label, Maker, Order, Product
@@ -236,6 +236,77 @@ def test_other_templates(shop: App, tmp_path: Any) -> None:
     (folder / "detail.html").write_text("{{ hint }}: {{ views.label_of(record) }}")
     with open_shop(shop, Mine) as client:
         assert client.get("/products/cup").text == "detail: Cup"
+
+
+def test_a_form_and_rows_of_your_own(shop: App) -> None:
+    """A class of forms takes the place of the list of fields; rows go into either."""
+
+    class OrderForm(ModelForm[Order], fields=("customer",), rows=[Rows("lines", "text")]):
+        def clean_customer(self, value: str) -> str:
+            return value.upper()
+
+    class Orders(ModelViews[Order]):
+        form = OrderForm
+        list_display = ("customer", "lines")
+
+    class Plain(ModelViews[Order], fields=("customer",), rows=[Rows("lines", "text")]):
+        actions = ("create",)
+
+    shop.include(Orders.blueprint(), prefix="/orders")
+    shop.include(Plain.blueprint("plain"), prefix="/plain")
+    with TestClient(shop, follow_redirects=True) as client:
+        sent = {"customer": "ann", "lines-0-_key": "", "lines-0-text": "one"}
+        assert "<bdi>ANN</bdi>" in client.post("/orders/new", data=sent).text
+        assert "lines-0-text" in client.get("/plain/new").text
+        assert "lines-0-text" in client.get("/orders/1/edit").text
+
+
+async def test_accounts_guard_views(tmp_path: Any) -> None:
+    """With accounts, guards ask who comes, and values say whose a new record is."""
+    from demijohn import current
+    from demijohn.auth import login_required, requires
+    from demijohn.db import now
+    from demijohn.testing import AsyncClient
+    from tests.auth.site import WEAK, Article, User, make_app, make_tables
+
+    database = Database(f"sqlite:///{tmp_path}/site.db")
+    await make_tables(database)
+    hashed = await WEAK.hash("a bottle in the cellar")
+
+    async def make() -> User:
+        return await User.create(
+            email="ann@example.org", display_name="Ann", password_hash=hashed, email_verified_at=now()
+        )
+
+    ann = await database.run(make())
+    app = make_app(database)
+
+    class Articles(ModelViews[Article], fields=("title",)):
+        guards = {"create": login_required, "delete": requires("article.delete")}
+
+        async def values(self, request: Request) -> dict[str, Any]:
+            return {"author": await current.resolve(User)}
+
+    app.include(Articles.blueprint(), prefix="/pieces")
+    client = AsyncClient(app)
+    try:
+        refused = await client.post("/pieces/new", data={"title": "Mine"}, headers={"accept": "text/html"})
+        assert refused.status_code == 303
+        assert "/login" in refused.headers["location"]
+        async with client.harness.open("login") as login:
+            await login(ann)
+            made = await client.post("/pieces/new", data={"title": "Mine"})
+            assert made.headers["location"] == "/pieces/1"
+            assert (
+                "Ann" in (await client.get("/pieces/1")).text
+                or "ann@example.org" in (await client.get("/pieces/1")).text
+            )
+            assert (await client.post("/pieces/1/delete")).status_code == 403
+        assert (await client.get("/pieces/")).status_code == 200
+    finally:
+        await client.aclose()
+        await app.shutdown()
+        await database.dispose()
 
 
 def test_other_sites_are_refused(shop: App) -> None:

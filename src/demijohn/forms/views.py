@@ -4,7 +4,7 @@ By one class.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutine
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
 
@@ -79,15 +79,9 @@ class ModelViews(Generic[M]):
     """The order of the list, as `("-created_at",)`; the model's where nothing is said."""
     per_page: ClassVar[int] = 20
     guards: ClassVar[Mapping[str, Guarding]] = {}
-    """Decorators by action, `"*"` for all: `{"*": login_required, "delete".
-
-    Requires("post.delete")}`.
-    """
+    """Decorators by action, `"*"` for all: `{"delete": requires("post.delete")}`."""
     templates: ClassVar[str] = "demijohn/views"
-    """The folder of the templates `list.html`, `detail.html`.
-
-    `form.html` and `delete.html`.
-    """
+    """The folder of `list.html`, `detail.html`, `form.html` and `delete.html`."""
 
     def __init_subclass__(
         cls, *, fields: Iterable[str] | None = None, rows: Iterable[Rows] | None = None, **options: Any
@@ -98,7 +92,7 @@ class ModelViews(Generic[M]):
         if rows is not None:
             cls.rows = tuple(rows)
 
-    # -- what you override -------------------------------------------------------------------------------------------
+    # -- what you override; each may be `async def` ------------------------------------------------------------------
 
     def query(self, request: Request) -> Any:
         """Return the records that there are for this visitor, as a query of the model.
@@ -109,7 +103,7 @@ class ModelViews(Generic[M]):
         """
         return None
 
-    def values(self, request: Request) -> Mapping[str, Any]:
+    def values(self, request: Request) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
         """Return values of a new record that the visitor does not choose.
 
         Any: of the types of the fields.
@@ -123,7 +117,7 @@ class ModelViews(Generic[M]):
         """
         return True
 
-    def context(self, action: str, request: Request) -> Mapping[str, Any]:
+    def context(self, action: str, request: Request) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
         """Return more names for the template (Any: templates print anything)."""
         return {}
 
@@ -277,7 +271,7 @@ class ModelViews(Generic[M]):
             NotFound: The record is none of theirs.
             Forbidden: They may not do it.
         """
-        query = self.query(request)
+        query = await _settled(self.query(request))
         if record is not None and query is not None:
             found = await self.records.find(self.records.key_of(record), query=query)
             if found is None:
@@ -302,7 +296,7 @@ class ModelViews(Generic[M]):
             views=self,
             action=action,
             may=may,
-            **{**names, **self.context(action, request)},
+            **{**names, **await _settled(self.context(action, request))},
         )
 
     # Each handler asks for the battery, so that an app with these views alone has its templates.
@@ -319,7 +313,7 @@ class ModelViews(Generic[M]):
                 search=q[:200],
                 search_fields=self.search_fields,
                 order=(sort,) if sort else self.ordering,
-                query=self.query(request),
+                query=await _settled(self.query(request)),
             )
             return await self._page("list", request, block="#results", page=found, search=q, sort=sort)
 
@@ -341,7 +335,7 @@ class ModelViews(Generic[M]):
     def _create(self) -> Any:
         async def make(request: Request, form: Any) -> Any:
             await self._enter("create", request)
-            record = await form.save_if_valid(**self.values(request))
+            record = await form.save_if_valid(**await _settled(self.values(request)))
             if record is not None:
                 return self._done(_("Made: %(label)s.", label=self.label_of(record)), record)
             return await self._page("create", request, form=form)
@@ -378,3 +372,8 @@ class ModelViews(Generic[M]):
         if record is not None and "detail" in self.actions:
             return redirect(self.url("detail", record), status=303)
         return redirect(self.url("list") if "list" in self.actions else "/", status=303)
+
+
+async def _settled(value: Any) -> Any:
+    """Return what a method gave, a coroutine's result where it was `async def` (Any: a query can be awaited too)."""
+    return await value if iscoroutine(value) else value
