@@ -103,7 +103,7 @@ def _keep(readline: Any, history: Path) -> None:
 def _ipython(names: dict[str, Any], offered: str) -> bool:
     """Open IPython's prompt, and return whether it is there."""
     try:
-        from IPython.terminal.embed import InteractiveShellEmbed  # noqa: T100 - it is the shell
+        from IPython.terminal.embed import InteractiveShellEmbed  # noqa: T100  # pyright: ignore[reportMissingImports]
     except ImportError:
         return False
 
