@@ -88,6 +88,7 @@ class Wiring(Scaffold):
         self.fallbacks: list[Fallback] = []
 
         self._pending: list[Battery] = []
+        self._waiting: dict[str, list[Callable[[Any], None]]] = {}
         self._signals: Signals | None = None
         self._protection: Protection | None = None
         self._keys: KeyRing | None = None
@@ -112,6 +113,16 @@ class Wiring(Scaffold):
         self._pending.append(battery)
         self._install_pending()
         return battery
+
+    def when(self, name: str, function: Callable[[Any], None]) -> None:
+        """Call a function with the battery of that name as soon as the app has it, and never if it has none.
+
+        Any: the battery, whose class is its own. So a battery says how it looks in the admin without needing one.
+        """
+        if name in self.batteries:
+            function(self.batteries[name])
+        else:
+            self._waiting.setdefault(name, []).append(function)
 
     def need(self, name: str) -> Battery:
         """Return the battery of that name, with its defaults where it was not added.
@@ -347,6 +358,8 @@ class Wiring(Scaffold):
                     self._pending.remove(battery)
                     self.batteries.add(battery.name, battery)
                     battery.install(self)
+                    for function in self._waiting.pop(battery.name, ()):
+                        function(battery)
                     progress = True
             if final and not progress:
                 missing = {name for battery in self._pending for name in battery.requires if name not in self.batteries}
