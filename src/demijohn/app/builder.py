@@ -61,8 +61,10 @@ class Builder:
             for record in place.scaffold.records:
                 for route in self._routes(record, place):
                     app.router.add(route)
-            if place.scaffold.static_folder is not None:
-                app.router.add(self._static(place, place.scaffold.static_folder))
+            folder = place.scaffold.static_folder
+            # A blueprint beside the app finds the same folder, which is the app's.
+            if folder is not None and (place.scaffold is app or folder != app.static_folder):
+                app.router.add(self._static(place, folder))
             for mount in place.scaffold.mounts:
                 self._mount(mount, place)
         app.router.add(self._battery_assets())

@@ -354,6 +354,8 @@ class Wiring(Scaffold):
         while progress and self._pending:
             progress = False
             for battery in list(self._pending):
+                if not any(battery is each for each in self._pending):
+                    continue  # one that was installed before it has needed and installed it
                 if all(name in self.batteries for name in battery.requires):
                     self._pending.remove(battery)
                     self.batteries.add(battery.name, battery)

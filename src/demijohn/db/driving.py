@@ -96,10 +96,8 @@ class Driving:
             return
         for statement, count in watch.repeats():
             if count > 2:
-                _log.warning(
-                    "%s: the same statement ran %d times from %s: %s",
-                    scope.label, count, statement.place, " ".join(statement.text.split())[:200],
-                )  # fmt: skip
+                where, text = scope.label or "outside of a request", " ".join(statement.text.split())[:200]
+                _log.warning("%s: the same statement ran %d times from %s: %s", where, count, statement.place, text)
 
 
 # -- units that no driver has opened: scripts, and commands before they are driven ------------------------------------

@@ -89,6 +89,8 @@ class Toolbar:
     def observe(self, request: Request, response: Response, *, seconds: float) -> None:
         """Keep a request that was answered."""
         notes = self.app.notes.pop(id(request), [])
+        if request.route is not None and request.route.name.endswith("static"):
+            return
         name = self._names.pop(id(request), "") or self._next()
         self.entries.append(Entry(request, response, seconds, notes, name))
 

@@ -16,6 +16,7 @@ from demijohn.i18n.offer import Offer
 
 __all__ = ["commands_for", "update_catalog", "write_catalog"]
 
+_FRAMEWORK = Path(__file__).resolve().parents[1]
 _LEFT_OUT = tuple(
     f'"{name}:'.encode()
     for name in ("POT-Creation-Date", "PO-Revision-Date", "Report-Msgid-Bugs-To", "Last-Translator", "Language-Team")
@@ -72,7 +73,9 @@ def _templates(battery: Offer, app: Any) -> list[tuple[Source, Catalog]]:
     scaffolds = list(app.scaffolds())
     roots: dict[Path, list[Any]] = {}
     for scaffold in scaffolds:
-        roots.setdefault(Path(scaffold.root_path), []).append(scaffold)
+        root = Path(scaffold.root_path)
+        if root == Path(app.root_path) or _is_ours(root):
+            roots.setdefault(root, []).append(scaffold)
     environment = None
     if any(scaffold.template_folder is not None for scaffold in scaffolds):
         environment = getattr(app.need("templating"), "environment", None)
@@ -95,6 +98,12 @@ def _templates(battery: Offer, app: Any) -> list[tuple[Source, Catalog]]:
         if len(catalog) or root == Path(app.root_path):
             found.append((Source(root / battery.folder, battery.domain, owner), catalog))
     return found
+
+
+def _is_ours(root: Path) -> bool:
+    """Return whether a folder is part of the project: what is installed keeps the catalogs that it came with."""
+    is_installed = "site-packages" in root.parts or _FRAMEWORK in root.parents
+    return not is_installed and Path.cwd() in root.parents
 
 
 def _belongs(folder: Path, root: Path, others: list[Path]) -> bool:
