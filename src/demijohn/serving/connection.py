@@ -196,7 +196,7 @@ class Connection(Answering):
 
     def _parse(self, data: bytes) -> None:
         """Read heads and start what they ask for, until the bytes are used up or one request takes its time."""
-        reader = self.hub.reader
+        reader, limit = self.hub.reader, self.hub.capacity.body_size
         for _ in range(_PER_TURN):
             while data[:2] == b"\r\n":  # RFC 9112, 2.2: empty lines before a request are ignored
                 data = data[2:]
@@ -214,14 +214,15 @@ class Connection(Answering):
             except Refusal as refusal:
                 self._refuse_head(refusal, data)
                 return
+            length = known[1] if known is not None else block.length if block is not None else 0
+            if limit is not None and length > limit:
+                self.refuse(413, f"The body is over {limit} bytes.")
+                return
             head: Head
-            if block is None:
-                assert known is not None  # noqa: S101 - for the checker
-                headers, length = known
-                head = reader.join(data[:end], line, headers, length)
+            if known is not None:
+                head = reader.join(data[:end], line, *known)
                 self._close = False
-            else:
-                length = block.length
+            elif block is not None:
                 head = (*line[:5], line[6], tuple(block.raw), None, length)
                 self._close = (not line[4]) if block.close is None else block.close
                 if block.wants_upgrade and block.upgrade == b"websocket" and self._upgrade(head, data[end:]):
@@ -281,11 +282,7 @@ class Connection(Answering):
             self._parse(data)
 
     def _await_body(self, head: Head, first: bytes) -> None:
-        limit = self.hub.capacity.body_size
         length = head[8]
-        if limit is not None and length > limit:
-            self.refuse(413, f"The body is over {limit} bytes.")
-            return
         self._phase = BODY
         self._waiting = head
         self._pieces = [first]
@@ -336,9 +333,6 @@ class Connection(Answering):
         hub = self.hub
         limit = hub.capacity.body_size
         length = head[8]
-        if limit is not None and length > limit:
-            self.refuse(413, f"The body is over {limit} bytes.")
-            return
         request = Request(*head[:4], head[6])
         request.app = hub.app
         request.client = self._client
