@@ -181,7 +181,7 @@ def test_the_servers_own_limit_for_bodies(size: int) -> None:
         data = server.ask(f"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n".encode())
         assert data.startswith(b"HTTP/1.1 413 ")
         for _ in range(4):
-            data = server.ask(f"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n".encode() + bytes(size))
+            data = server.ask(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
             assert data.startswith(b"HTTP/1.1 413 ")
         assert server.app.events == ["startup"]
         chunked = b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
