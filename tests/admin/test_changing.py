@@ -317,3 +317,45 @@ async def test_colours_are_remembered(sqlite: Database, open_site: Open) -> None
     assert 'data-theme="dark"' in (await client.get("/admin/")).text
     answer = await client.post("/admin/-/theme", data={"theme": "x", "next": "https://evil.example"})
     assert answer.headers["location"] == "/admin/"
+
+
+class EditableAdmin(ModelAdmin):
+    list_display = ["title", "price", "published"]
+    list_editable = ["price", "published"]
+    ordering = ["id"]
+
+    def has_change_permission(self, user: Any, obj: Any = None) -> bool:
+        return obj is None or obj.id != 2
+
+
+async def test_fields_are_changed_in_the_list(database: Database, open_site: Open) -> None:
+    """Rows that differ are saved, each with its history; those that the user may not change have no control."""
+    client = await open_site(database, (Post, EditableAdmin))
+    page = (await client.get("/admin/post/")).text
+    sent = fields_of(page.replace('<form method="post" action="/admin/post/"', '<form method="post" id='))
+    assert "edit-1-price" in sent
+    assert "edit-2-price" not in sent
+    sent |= {"edit-1-price": ["7.50"], "edit-3-published": ["false"], "action": "_edits"}
+    done = await client.post("/admin/post/", data=sent, follow_redirects=True)
+    assert "2 posts saved." in done.text
+    noted = await entries(database)
+    assert [(entry.object_key, list(entry.changes)) for entry in noted] == [("1", ["price"]), ("3", ["published"])]
+    stale = {**sent, "edit-1-price": ["8"]}
+    answer = await client.post("/admin/post/", data=stale)
+    assert answer.status_code == 422
+    assert "Somebody changed this meanwhile." in answer.text
+
+
+async def test_crafted_rows_are_refused(sqlite: Database, open_site: Open) -> None:
+    """Rows that the user may not change, wrong values and fields that are not in the list change nothing."""
+    client = await open_site(sqlite, (Post, EditableAdmin))
+    for key, field, value, status in (
+        ("2", "price", "1", 403), ("1", "price", "much", 422), ("1", "title", "Crafted", 303), ("x", "price", "1", 400),
+    ):  # fmt: skip
+        sent = {"edited": [key], f"edit-{key}-{field}": [value], f"edit-{key}-_version": ["x"], "action": "_edits"}
+        if field == "title":
+            sent |= {"edit-1-price": ["0"], "edit-1-published": ["on"]}
+        assert (await client.post("/admin/post/", data=sent)).status_code == status, field
+    async with sqlite.unit():
+        assert await Post.where(title="Crafted").count() == 0
+        assert await Post.where(price=1).count() == 1

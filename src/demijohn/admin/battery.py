@@ -1,7 +1,7 @@
 """`Admin`: the battery that shows all models to those who may."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from demijohn import Blueprint
 from demijohn.admin.access import Access
@@ -43,7 +43,7 @@ class Admin:
         ```
     """
 
-    name: ClassVar[str] = "admin"
+    name = "admin"
 
     def __init__(
         self,
@@ -174,10 +174,14 @@ class Admin:
             seen[model] = None
         aliases = self._aliases()
         for model in sorted(seen, key=lambda model: (model.__module__, model.__name__)):
-            if model in self.exclude and model not in self._options:
+            if model not in self._options and (model in self.exclude or not self._has_accounts_for(model)):
                 continue
             if aliases is None or model.__table__.info.get("database", "default") in aliases:  # type: ignore[attr-defined, unused-ignore]
                 yield model
+
+    def _has_accounts_for(self, model: type[Model]) -> bool:
+        """Return whether the app has accounts, for a model that belongs to them."""
+        return not model.__module__.startswith("demijohn.auth") or self._app is None or "auth" in self._app.batteries
 
     def _aliases(self) -> set[str] | None:
         if self._app is None:

@@ -2,6 +2,7 @@
 
 from demijohn._lib.text import did_you_mean
 from demijohn.admin.columns import make_column
+from demijohn.admin.editable import check_editable
 from demijohn.admin.inlines import rows_for
 from demijohn.admin.options import ModelAdmin
 from demijohn.db.descriptions import describe
@@ -28,6 +29,7 @@ def check_options(admin: ModelAdmin) -> None:
                     why=f"The model has no {kind} of that name.{did_you_mean(name, described)}",
                     fix=f"Its fields are {', '.join(one for one, field in described.items() if not field.private)}.",
                 )
+    check_editable(admin)
     for given in admin.readonly_fields:
         make_column(admin, given, option="readonly_fields")
     for option, entries in _entries(admin):

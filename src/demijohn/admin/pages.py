@@ -10,6 +10,7 @@ from demijohn.admin import actions
 from demijohn.admin.access import Visit
 from demijohn.admin.changing import Changing
 from demijohn.admin.deleting import preview_of
+from demijohn.admin.editable import RowForms
 from demijohn.admin.exporting import export
 from demijohn.admin.filters import MOST_CHOICES
 from demijohn.admin.finding import find_object, visit_of, with_keys
@@ -33,6 +34,7 @@ from demijohn.http import is_safe_path
 
 __all__ = ["Pages", "add_routes"]
 
+_EDITS = "_edits"
 _THEMES = ("auto", "light", "dark")
 _COOKIE = "demijohn_admin_theme"
 _MOST_CHOSEN = 500
@@ -138,13 +140,16 @@ class Pages:
         visit, admin = visit_of(request), self._admin(request)
         visit.require(admin, "view")
         listing = Listing(self.site.plan(admin), visit, request)
-        return await self._list(request, listing)
+        return await self._list(listing)
 
-    async def _list(self, request: Request, listing: Listing, **more: Any) -> Page:
+    async def _list(self, listing: Listing, *, status: int = 200, rows: RowForms | None = None) -> Page:
         visit, admin = listing.visit, listing.admin
         shown = await listing.show()
+        forms = rows or RowForms(visit, admin)
+        edits = {row.key: forms.controls(row.obj) for row in shown.rows} if admin.list_editable else {}
         return Page(
             "admin/list.html",
+            status=status,
             admin=admin,
             listing=listing,
             shown=shown,
@@ -153,8 +158,9 @@ class Pages:
             actions=actions.allowed(visit, admin),
             may_add=visit.may(admin, "add"),
             label_of=label_of,
-            edits=(),
-            **more,
+            edits=edits,
+            may_edit=any(edits.values()),
+            problem=status != 200,
         )
 
     async def export(self, request: Request) -> Response:
@@ -182,6 +188,8 @@ class Pages:
         visit.require(admin, "view")
         form = await request.form()
         name = str(form.get("action", ""))
+        if name == _EDITS:
+            return await self._save_rows(request, Listing(self.site.plan(admin), visit, request))
         bound = actions.actions_of(admin).get(name)
         if bound is None:
             visit.note(f"action={name}")
@@ -199,6 +207,16 @@ class Pages:
         if form.get("confirmed") != "1" and (bound.about.confirm or name == actions.DELETE):
             return await self._confirm(request, listing, bound, query, count=count, keys=keys, everything=everything)
         return await self._run(request, listing, bound, query, count=count)
+
+    async def _save_rows(self, request: Request, listing: Listing) -> Page | Response:
+        rows = RowForms(listing.visit, listing.admin)
+        form = await request.form()
+        done = await rows.save({name: form.getlist(name) for name in form})
+        if done is None:
+            return await self._list(listing, status=422, rows=rows)
+        names = {"noun": listing.admin.noun, "nouns": listing.admin.nouns}
+        flash(ngettext("%(num)s %(noun)s saved.", "%(num)s %(nouns)s saved.", done, **names), "success")
+        return redirect(listing.url(), status=303)
 
     def _chosen(self, visit: Visit, admin: ModelAdmin, keys: Sequence[str]) -> Any:
         if len(keys) > _MOST_CHOSEN:

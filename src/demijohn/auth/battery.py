@@ -1,7 +1,7 @@
 """`Auth`: the battery that gives an app accounts."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from demijohn._lib.sentinels import MISSING
 from demijohn.app import url_for
@@ -51,8 +51,8 @@ class Auth(Generic[U]):
         ```
     """
 
-    name: ClassVar[str] = "auth"
-    requires: ClassVar[tuple[str, ...]] = ("db", "sessions")
+    name = "auth"
+    requires: tuple[str, ...] = ("db", "sessions")
 
     def __init__(
         self,
