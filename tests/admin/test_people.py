@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -75,7 +76,7 @@ async def test_who_comes_in(log_in: LogIn) -> None:
     nobody = await log_in()
     answer = await nobody.get("/admin/article/?q=x")
     assert answer.status_code == 303
-    assert answer.headers["location"].startswith("/login?next=/admin/article/")
+    assert unquote(answer.headers["location"]) == "/login?next=/admin/article/?q=x"
     assert (await (await log_in("eve@example.org")).get("/admin/")).status_code == 403
     assert (await (await log_in("root@example.org")).get("/admin/")).status_code == 200
 
@@ -128,3 +129,28 @@ async def test_a_superuser_gives_rights(database: Database, log_in: LogIn) -> No
     assert entry is not None
     assert entry.user_label == "root@example.org"
     assert entry.changes["groups"][2] == "Editors"
+
+
+async def test_a_new_password(database: Database, log_in: LogIn) -> None:
+    """A new user leads to the page for a password: it is judged, hashed, not noted, and ends their sessions."""
+    root, eve = await log_in("root@example.org"), await log_in("eve@example.org")
+    assert (await eve.get("/me")).status_code == 200
+    sent = fields_of((await root.get("/admin/site-user/add/")).text)
+    added = await root.post("/admin/site-user/add/", data={**sent, "email": "new@example.org", "display_name": "New"})
+    assert added.headers["location"] == "/admin/site-user/4/password/"
+    url = "/admin/site-user/3/password/"
+    assert 'type="password"' in (await root.get(url)).text
+    for password, again in (("short", "short"), ("eve@example.org", "eve@example.org"), ("a river of glass", "other")):
+        answer = await root.post(url, data={"password": password, "again": again})
+        assert answer.status_code == 422, password
+        assert password not in answer.text.replace("eve@example.org", "") or "@" in password
+    done = await root.post(url, data={"password": "a river of glass", "again": "a river of glass"})
+    assert done.status_code == 303
+    assert (await eve.get("/me")).status_code == 401
+    async with database.unit():
+        user = await User.find_by_email("eve@example.org")
+        assert user is not None
+        assert await user.check_password("a river of glass")
+        entry = await LogEntry.where(object_key="3").one()
+    assert "river" not in str(entry.changes)
+    assert (await root.get("/admin/auth-group/1/password/")).status_code == 404

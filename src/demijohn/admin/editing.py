@@ -226,5 +226,5 @@ class Editor:
                 f"{text_key(child)}: " + "; ".join(f"{name}={text_of(getattr(child, name))}" for name in fields)
                 for child in children
             ]
-            found[rows.name] = (rows.label, "\n".join(sorted(lines)))
+            found[rows.name] = (str(rows.label), "\n".join(sorted(lines)))
         return found

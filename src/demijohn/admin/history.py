@@ -51,7 +51,7 @@ def snapshot(admin: ModelAdmin, obj: Any) -> Snapshot:
             text = text_of(
                 sorted(value, key=label_of) if isinstance(value, list) and field.extra.get("relation") else value
             )
-        found[name] = (field.title, text[:LONGEST])
+        found[name] = (str(field.title), text[:LONGEST])
     return found
 
 

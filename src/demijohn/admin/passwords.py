@@ -57,7 +57,9 @@ class Passwords:
             if form.is_valid:
                 await user.set_password(form.data.password)
                 await user.save()
-                await record(visit, admin, user, action="change", changes={"password": [_("Password"), HIDDEN, HIDDEN]})
+                await record(
+                    visit, admin, user, action="change", changes={"password": [str(_("Password")), HIDDEN, HIDDEN]}
+                )
                 flash(_("The password of %(who)s was changed.", who=label_of(user)), "success")
                 return redirect(url, status=303)
         return Page(
