@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from demijohn import App, Request
-from demijohn.db import Database
+from demijohn.db import Database, max_queries
 from demijohn.errors import ConfigurationError, Forbidden
 from demijohn.forms import ModelForm, ModelViews, Rows
-from demijohn.testing import TestClient
+from demijohn.testing import AsyncClient, TestClient
 from tests.forms.conftest import control, messages
 from tests.forms.shop import Label, Maker, Order, Product
 
@@ -65,6 +65,18 @@ def test_a_list_is_paged_searched_and_ordered(full: App) -> None:
         part = client.get("/products/?q=jug", headers={"hx-request": "true"}).text
         assert "<html" not in part
         assert "Jug 00" in part
+
+
+async def test_pages_take_few_queries(full: App) -> None:
+    """A list loads each relation once for all rows; a form asks for the choices of each relation once."""
+    full.include(Products.blueprint(), prefix="/products")
+    async with AsyncClient(full) as client:
+        await client.get("/products/")
+        with max_queries(3) as watch:  # the number of rows, the rows, their makers
+            await client.get("/products/")
+        assert watch.count > 0
+        with max_queries(5):  # the record, its two relations, the choices of both
+            await client.get("/products/cup/edit")
 
 
 @pytest.mark.parametrize(
@@ -266,7 +278,6 @@ async def test_accounts_guard_views(tmp_path: Any) -> None:
     from demijohn import current
     from demijohn.auth import login_required, requires
     from demijohn.db import now
-    from demijohn.testing import AsyncClient
     from tests.auth.site import WEAK, Article, User, make_app, make_tables
 
     database = Database(f"sqlite:///{tmp_path}/site.db")

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from demijohn.app.context import find_unit, wait
 from demijohn.db.driver import current_task, drive, run_in_greenlet
 from demijohn.db.units import Home, Scope, _scope, set_finder
-from demijohn.db.watching import Watch, current_watch
+from demijohn.db.watching import Watch, current_watch, everywhere
 from demijohn.http import WebSocket
 
 __all__ = ["Driving"]
@@ -39,7 +39,9 @@ class Driving:
         """Run a request, command, task or socket handler with a scope of its own."""
         scope = self._scope()
         token = _scope.set(scope)
-        watch = current_watch.set(Watch()) if self.watches else None
+        watch = None
+        if self.watches or everywhere:
+            watch = current_watch.set(Watch(everywhere[-1] if everywhere else None))
         try:
             result = await drive(coroutine, scope)
             if scope.units:  # what was written after the response: by a stream, or in the clean-up
@@ -52,7 +54,8 @@ class Driving:
                 await scope.close()
             _scope.reset(token)
             if watch is not None:
-                self._report(scope)
+                if self.watches:
+                    self._report(scope)
                 current_watch.reset(watch)
 
     def call(self, function: Callable[[], T], /) -> T:

@@ -15,7 +15,7 @@ import sqlalchemy
 import demijohn
 from demijohn._lib.source import relative
 
-__all__ = ["Statement", "Watch", "current_watch", "max_queries", "place", "queries_so_far", "watching"]
+__all__ = ["Statement", "Watch", "current_watch", "everywhere", "max_queries", "place", "queries_so_far", "watching"]
 
 _OURS = tuple(os.path.dirname(os.path.abspath(str(module.__file__))) + os.sep for module in (demijohn, sqlalchemy, os))
 _SAVEPOINTS = ("SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT ")
@@ -55,10 +55,11 @@ class Watch:
         statements: In the order in which they ran, bounded; `count` goes on.
     """
 
-    __slots__ = ("_started", "count", "statements")
+    __slots__ = ("_outer", "_started", "count", "statements")
     limit = 1000
 
-    def __init__(self) -> None:
+    def __init__(self, outer: "Watch | None" = None) -> None:
+        self._outer = outer
         self.count = 0
         self.statements: list[Statement] = []
         self._started = 0.0
@@ -71,9 +72,14 @@ class Watch:
         """Note that a statement ended; savepoints, which a test has around its units of work, do not count."""
         if text.startswith(_SAVEPOINTS):
             return
+        self._note(Statement(text, place(), perf_counter() - self._started))
+
+    def _note(self, statement: Statement) -> None:
         self.count += 1
         if len(self.statements) < self.limit:
-            self.statements.append(Statement(text, place(), perf_counter() - self._started))
+            self.statements.append(statement)
+        if self._outer is not None:
+            self._outer._note(statement)  # a request within the block of a test
 
     def repeats(self) -> list[tuple[Statement, int]]:
         """Return the statements that ran more than once from the same line.
@@ -115,14 +121,20 @@ def queries_so_far() -> list[dict[str, object]]:
     ]
 
 
+everywhere: list[Watch] = []
+"""Watches of tests: requests have contexts of their own, which what a test sets does not reach."""
+
+
 @contextmanager
 def watching() -> Iterator[Watch]:
-    """Watch the statements of the block, those of its child tasks included."""
+    """Watch the statements of the block, those of its child tasks and of all requests meanwhile included."""
     watch = Watch()
     token = current_watch.set(watch)
+    everywhere.append(watch)
     try:
         yield watch
     finally:
+        everywhere.remove(watch)
         current_watch.reset(token)
 
 
