@@ -165,10 +165,11 @@ def main(arguments: list[str]) -> None:
     callers = [peer for peer in CALLERS if not wanted or peer.name.removeprefix("db-") in wanted]
     servers = [peer for peer in SERVERS if not wanted or peer.name.removeprefix("db-") in wanted]
     raw = next(peer for peer in CALLERS if peer.name == "db-raw")
-    for peer in {peer.name: peer for peer in (raw, *callers, *servers)}.values():
+    everybody = list({peer.name: peer for peer in (raw, *callers, *servers)}.values())
+    for peer in everybody:
         peer.install(options.python)
     busy = startup.wait_quiet(1)
-    parts = [report.setting([], rounds=options.rounds, seconds=options.seconds, busy=busy)]
+    parts = [report.setting(everybody, rounds=options.rounds, seconds=options.seconds, busy=busy)]
     for backend in options.backends.split(","):
         with _database(backend) as url:
             os.environ["BENCH_URL"] = url

@@ -46,7 +46,7 @@ def setting(peers: list[Peer], *, rounds: int, seconds: float, busy: float) -> s
     """One paragraph: on what, with what and how it was measured."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     processor = model.group(1) if model else platform.machine()
-    versions = "; ".join(peer.versions() for peer in peers if peer.name != "demijohn")
+    versions = "; ".join(dict.fromkeys(peer.versions() for peer in peers if peer.name != "demijohn"))
     text = (
         f"Measured by `scripts/bench` on {os.cpu_count()} cores of {processor}, Linux, Python 3.13: one core for the "
         f"servers, one for `wrk -t1 -c32`; {rounds} rounds of {seconds:g} s, interleaved; medians. With {versions}."

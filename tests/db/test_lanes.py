@@ -228,6 +228,31 @@ async def test_both_paths_give_the_same(both: tuple[Database, Database]) -> None
         assert not was_full
 
 
+async def test_counts_and_existence(both: tuple[Database, Database]) -> None:
+    """On each backend: the number of rows and whether there is one, by both paths."""
+    for number, query in enumerate(QUERIES):
+        told = []
+        for database in both:
+            for _ in range(3):
+                async with database.unit():
+                    answer = await query().count(), await query().exists()
+                    was_quick = not database.session.in_transaction()
+            told.append((answer, was_quick))
+        assert told[0][0] == told[1][0], number
+        assert told[0][0] == (len(await rows_of(both[0], query)), told[0][0][0] > 0), number
+        assert was_quick is False
+        assert told[0][1] or number not in COUNTED, number
+
+
+COUNTED = {0, 1, 2, 3, 10, 11, 24, 32}
+
+
+async def rows_of(database: Database, query: Query) -> list[Any]:
+    """The rows of a query."""
+    async with database.unit():
+        return await query()
+
+
 async def test_rows_by_key(both: tuple[Database, Database]) -> None:
     """`get` gives the row or None, from the identity map where it is there, and refuses what is no key as ever."""
     for database in both:
@@ -403,6 +428,7 @@ async def test_rows_that_are_marked_as_deleted(sqlite: Database) -> None:
     async def read() -> None:
         assert [item.name for item in await Item.query().order_by("id")] == ["x", "z"]
         assert [item.name for item in await Item.query().with_deleted().order_by("id")] == ["x", "y", "z"]
+        assert (await Item.query().count(), await Item.where(name="y").exists()) == (2, False)
         sqlite.session.expunge_all()
         (box,) = await Box.query()
         assert sorted(item.name for item in box.items) == ["x", "z"]  # type: ignore[attr-defined]

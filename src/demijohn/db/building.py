@@ -11,6 +11,7 @@ from sqlalchemy import (
     and_,
     case,
     func,
+    literal_column,
     select,
 )
 from sqlalchemy import exists as sql_exists
@@ -332,9 +333,26 @@ class Building(Generic[R]):
 
     async def count(self) -> int:
         """Return how many rows there are."""
-        return await self._run(self._count)
+        return int(await self._scalar("count", self._count))
 
-    def _count(self, unit: Unit) -> int:
+    async def _scalar(self, name: str, function: "Callable[[Unit, Attempt | None], Any]") -> Any:
+        """Return one value of the database, by a lane where there is one."""
+        unit = self._unit()
+        attempt = None
+        if self._base is None:
+            attempt = Attempt(self._without("order_by", "options", "with_for_update"), unit, name)
+            found = await attempt.run() if attempt.is_known else None
+            if found is not None:
+                return found[0]
+        return await work(unit.scope, function, unit, attempt)
+
+    def _scalar_of(self, unit: Unit, attempt: Attempt | None, statement: Any) -> Any:
+        result = unit.session.execute(statement)
+        if attempt is not None and attempt.may_learn:
+            attempt.learn(statement, result)
+        return result.scalar()
+
+    def _count(self, unit: Unit, attempt: Attempt | None = None) -> int:
         plain = self._without("order_by", "options", "with_for_update")
         if self._base is None and not plain._has("limit", "offset", "distinct", "group_by", "join"):
             statement = select(func.count()).select_from(self._model)
@@ -346,18 +364,22 @@ class Building(Generic[R]):
                 inner = inner.order_by(None) if not inner._has_row_limiting_clause else inner
                 inner = inner.with_only_columns(*self._model.__mapper__.primary_key) if _is_plain(inner) else inner
             statement = select(func.count()).select_from(inner.subquery())
-        return int(unit.session.execute(statement).scalar_one())
+        return int(self._scalar_of(unit, attempt, statement))
 
     async def exists(self) -> bool:
         """Return whether there is a row."""
-        return await self._run(self._exists)
+        return bool(await self._scalar("exists", self._exists))
 
-    def _exists(self, unit: Unit) -> bool:
+    def _exists(self, unit: Unit, attempt: Attempt | None = None) -> bool:
         inner = self._without("order_by", "options", "with_for_update").statement
         if isinstance(inner, Select):
             inner = inner.order_by(None) if not inner._has_row_limiting_clause else inner
+            if _is_plain(inner):
+                one: Any = literal_column("1")
+                found = inner.with_only_columns(one, maintain_column_froms=True).limit(one)
+                return bool(self._scalar_of(unit, attempt, found))
         statement = select(case((sql_exists(inner.subquery().select()), 1), else_=0))
-        return bool(unit.session.execute(statement).scalar_one())
+        return bool(self._scalar_of(unit, attempt, statement))
 
     async def explain(self, *, analyze: bool = False) -> str:
         """Return the plan of the database for this query.

@@ -39,7 +39,7 @@ def _check_names(model: type[Declarative], rows: Sequence[Mapping[str, Any]]) ->
     """Refuse names that are no columns; rows of one call usually have the same names, so each set is looked at once."""
     seen: set[tuple[str, ...]] = set()
     columns = model.__mapper__.column_attrs
-    for row in rows:
+    for row in rows[:1] if _are_alike(rows) else rows:
         names = tuple(row)
         if names not in seen:
             seen.add(names)
@@ -128,13 +128,17 @@ def _advance(unit: Unit, model: type[Declarative], rows: Sequence[Mapping[str, A
 
 def _alike(rows: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
     """Group rows that set the same fields: one statement sets the same for all of its rows."""
-    names = rows[0].keys()
-    if all(type(row) is dict and row.keys() == names for row in rows):
+    if set(map(type, rows)) == {dict} and _are_alike(rows):
         return [list(rows)]  # type: ignore[arg-type]  # they are dicts
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault(tuple(sorted(row)), []).append(dict(row))
     return list(groups.values())
+
+
+def _are_alike(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether all rows have the same names in the same order."""
+    return all(map(tuple(rows[0]).__eq__, map(tuple, rows)))
 
 
 def _is_one_table(model: type[Declarative]) -> bool:

@@ -15,7 +15,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.util import await_
 
-from demijohn.db.dialects.deferral import FRESH
 from demijohn.db.driver import current_task, enter
 from demijohn.db.outages import raise_told
 from demijohn.db.recipes import Recipe, learn
@@ -25,6 +24,8 @@ from demijohn.db.watching import Watch, current_watch
 
 __all__ = ["Attempt"]
 
+_FRESH = 1.0
+"""Seconds after its last use in which a connection is taken without asking the server whether it lives."""
 _LIMIT = 1000
 _SEEN: Final = object()
 _SLOW = 1.0
@@ -33,15 +34,21 @@ _SLOW = 1.0
 class Attempt:
     """One try to run a query on a lane; where it cannot, what SQLAlchemy's path shows may be learnt for the next time.
 
+    Args:
+        query: The query (Any: it is made above this module).
+        unit: Where it runs.
+        scalar: `"count"` or `"exists"` for the one value that a query comes to, instead of its objects.
+
     Attributes:
         is_known: Whether a recipe is there, so that `run` makes sense.
         may_learn: Whether `learn` makes sense: a shape is learnt when it comes for the second time.
     """
 
-    __slots__ = ("_key", "_query", "_recipe", "_resources", "_sink", "_unit", "is_known", "may_learn")
+    __slots__ = ("_is_scalar", "_key", "_query", "_recipe", "_resources", "_sink", "_unit", "is_known", "may_learn")
     _recipe: Recipe
 
-    def __init__(self, query: Any, unit: Unit) -> None:
+    def __init__(self, query: Any, unit: Unit, scalar: str = "") -> None:
+        self._is_scalar = bool(scalar)
         self.is_known = self.may_learn = False
         if not is_plain(unit):
             return
@@ -52,7 +59,7 @@ class Attempt:
             return
         self._sink = sink = Sink()
         try:
-            self._key = key = (*shape_of(query, sink), bool(unit.session.dispatch.do_orm_execute))
+            self._key = key = (*shape_of(query, sink), scalar, bool(unit.session.dispatch.do_orm_execute))
         except Exception:
             # Unshaped; or a value that is computed when it is asked for cannot be, of which SQLAlchemy tells more.
             return
@@ -72,7 +79,7 @@ class Attempt:
         """Look at a result of SQLAlchemy's path that was not read yet (Any: both are SQLAlchemy's)."""
         if self._resources.recipes.get(self._key) is not _SEEN:  # many came at once, and one of them has learnt it
             return
-        recipe = learn(statement, result, self._sink)
+        recipe = learn(statement, result, self._sink, is_scalar=self._is_scalar)
         # The shape knows its columns by `id`, so they have to live; also where there is no recipe for it.
         keeps = statement, self._query._parts
         if recipe is not None:
@@ -185,7 +192,7 @@ def _is_old(pool: Any, record: Any, raw: Any) -> bool:
     """Return whether a connection has to be looked at by SQLAlchemy before it is used."""
     return bool(
         raw.is_lost()
-        or monotonic() - raw.used > FRESH
+        or monotonic() - raw.used > _FRESH
         or (pool._recycle > -1 and time.time() - record.starttime > pool._recycle)
         or pool._invalidate_time > record.starttime
         or record._soft_invalidate_time > record.starttime

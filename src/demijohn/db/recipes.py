@@ -8,7 +8,7 @@ parameters that nobody gave) makes the shape unfit, and it stays on SQLAlchemy's
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy.engine import Result
+from sqlalchemy.engine import CursorResult, Result
 from sqlalchemy.orm.loading import _new_runid
 from sqlalchemy.orm.strategies import _LazyLoader
 from sqlalchemy.sql.elements import BinaryExpression, BindParameter
@@ -44,7 +44,7 @@ class Recipe:
 
     def is_unheard(self) -> bool:
         """Return whether nobody listens to the loading of objects of the model."""
-        return not self._told.load and not self._told.refresh
+        return self._told is None or (not self._told.load and not self._told.refresh)
 
     def parameters(self, values: list[Any]) -> tuple[Any, ...]:
         """Return the parameters of the statement for the values of a query (Any: of any type)."""
@@ -55,13 +55,14 @@ class _Unfit(Exception):
     """SQLAlchemy does more for this result than a recipe could."""
 
 
-def learn(statement: Any, result: Result[Any], sink: Sink) -> Recipe | None:
+def learn(statement: Any, result: Result[Any], sink: Sink, *, is_scalar: bool = False) -> Recipe | None:
     """Return the recipe of a statement from its result, which was not read yet, or None where it is unfit.
 
-    Any: statements are SQLAlchemy's, and results have rows of any type.
+    `is_scalar` is for statements that return one row of one value. Any: statements are SQLAlchemy's, and results have
+    rows of any type.
     """
     try:
-        return _learn(statement, result, sink)
+        return _learn_scalar(statement, result, sink) if is_scalar else _learn(statement, result, sink)
     except (_Unfit, AttributeError, KeyError, IndexError):  # what is private to SQLAlchemy may look otherwise tomorrow
         return None
 
@@ -74,18 +75,11 @@ def _need(*facts: Any) -> None:
 def _learn(statement: Any, result: Any, sink: Sink) -> Recipe:
     context, cursor = result.context, result.raw
     execution, state = cursor.context, context.compile_state
-    compiled = execution.compiled
     (entity,) = state._entities
     mapper = entity.mapper
-    # Facts about the statement and what was asked for with it.
+    _need_plain(statement, execution)
+    # Facts about what was asked for with the statement.
     _need(
-        statement._for_update_arg is None,
-        not execution.executemany,
-        compiled.positional,
-        not compiled.literal_execute_params,
-        not compiled.schema_translate_map,
-        execution.dialect.name in _BACKENDS,
-        not is_write(execution.statement),
         not context.populate_existing,
         not context.yield_per,
         not context.post_load_paths,
@@ -112,6 +106,28 @@ def _learn(statement: Any, result: Any, sink: Sink) -> Recipe:
     load = _loader(mapper, entity, context, cursor)
     places = _places(statement, execution, sink)
     return Recipe(mapper.class_manager.dispatch, execution.statement, places, load)
+
+
+def _learn_scalar(statement: Any, result: Any, sink: Sink) -> Recipe:
+    cursor = result if isinstance(result, CursorResult) else result.raw
+    execution = cursor.context
+    _need_plain(statement, execution)
+    _need(len(cursor._metadata._keys) == 1, cursor._metadata._effective_processors is None)
+    places = _places(statement, execution, sink)
+    return Recipe(None, execution.statement, places, lambda rows, session: [rows[0][0] if rows else None])
+
+
+def _need_plain(statement: Any, execution: Any) -> None:
+    compiled = execution.compiled
+    _need(
+        statement._for_update_arg is None,
+        not execution.executemany,
+        compiled.positional,
+        not compiled.literal_execute_params,
+        not compiled.schema_translate_map,
+        execution.dialect.name in _BACKENDS,
+        not is_write(execution.statement),
+    )
 
 
 # -- parameters -----------------------------------------------------------------------------------------------------

@@ -10,10 +10,7 @@ from typing import Any, Protocol
 
 from demijohn.db.watching import Watch, current_watch
 
-__all__ = ["FRESH", "DeferredBegin", "Deferring", "is_write"]
-
-FRESH = 1.0
-"""Seconds after its last use in which a connection to a server is taken without asking whether it lives."""
+__all__ = ["DeferredBegin", "Deferring", "is_write"]
 
 _COMMENTS = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*", re.DOTALL)
 _READ = re.compile(

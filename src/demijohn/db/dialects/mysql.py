@@ -15,7 +15,7 @@ from sqlalchemy.util.concurrency import await_
 
 from demijohn._lib.extras import need
 from demijohn.db.dialects.checked import CheckedNames
-from demijohn.db.dialects.deferral import FRESH, DeferredBegin
+from demijohn.db.dialects.deferral import DeferredBegin
 
 __all__ = ["DDLCompiler", "MariaDBDialect", "MySQLDialect"]
 
@@ -48,11 +48,6 @@ class _Connection(AsyncAdapt_asyncmy_connection):
                     await cursor.close()
             except Exception as error:
                 self._handle_exception(error)
-
-    def ping(self, reconnect: bool = False) -> None:
-        """Ask the server whether it is there, unless it was a moment ago."""
-        if self.is_lost() or monotonic() - self.used > FRESH:
-            super().ping(reconnect)
 
     def is_begun(self) -> bool:
         return self.begun or self.manual

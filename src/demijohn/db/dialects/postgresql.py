@@ -13,7 +13,7 @@ from sqlalchemy.util.concurrency import await_
 
 from demijohn._lib.extras import need
 from demijohn.db.dialects.checked import CheckedNames
-from demijohn.db.dialects.deferral import FRESH, DeferredBegin
+from demijohn.db.dialects.deferral import DeferredBegin
 
 __all__ = ["PostgreSQLDialect"]
 
@@ -43,10 +43,9 @@ class _Connection(AsyncAdapt_asyncpg_connection):
             except Exception as error:
                 self._handle_exception(error)
 
-    def ping(self) -> None:
-        """Ask the server whether it is there, unless it was a moment ago."""
-        if self.is_lost() or monotonic() - self.used > FRESH:
-            super().ping()  # type: ignore[no-untyped-call]
+    async def _async_ping(self) -> None:
+        # Without the transaction that SQLAlchemy puts round it, for PgBouncer: there is no pool here before one.
+        await self._connection.fetchrow(";")
 
     def is_begun(self) -> bool:
         return self.wanted is not None
