@@ -215,6 +215,10 @@ def test_a_strict_app_says_who_may_come(database: Database) -> None:
     def forgotten() -> str:
         return ""
 
+    @app.get("/maybe")
+    def maybe(user: User | None) -> str:
+        return ""
+
     @blueprint.get("/own")
     def own(user: BaseUser) -> str:
         return user.email
@@ -230,6 +234,25 @@ def test_a_strict_app_says_who_may_come(database: Database) -> None:
     assert found == ["GET /open does not say who may come."]
     policies = {route.pattern: policy_of(route, app) for route in app.router.routes}
     assert (policies["/"], policies["/own"], policies["/drafts"]) == ("public", "login", "article.edit")
+    assert policies["/maybe"] == "public"
+
+
+def test_the_list_of_routes_says_who_may_come(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`demijohn routes` shows for each route what it demands."""
+    from click.testing import CliRunner
+
+    from demijohn.cli import listing
+
+    @app.get("/drafts")
+    @requires("article.edit")
+    def drafts() -> str:
+        return ""
+
+    monkeypatch.setattr(listing, "load_app", lambda target: app)
+    lines = CliRunner().invoke(listing.routes).output.splitlines()
+    assert "Who may come" in lines[0]
+    (line,) = [line for line in lines if "/drafts" in line]
+    assert "article.edit" in line
 
 
 async def test_a_test_logs_in(app: App, visitor: AsyncClient, ann: User) -> None:

@@ -71,6 +71,7 @@ class Wiring(Scaffold):
         self.guards: list[Guard] = []
         self.before_routing: list[Callable[[Connection], None]] = []
         self.url_adjusters: list[Callable[[Any, str, str], str]] = []
+        self.route_policies: list[Callable[[Any], str | None]] = []
         self.converter_resolvers: list[ConverterResolver] = []
         self.before_send: list[BeforeSend] = []
         self.drivers: list[Driver] = []

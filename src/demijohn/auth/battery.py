@@ -80,7 +80,7 @@ class Auth(Generic[U]):
                 fix="Leave `id` as it is made for you.",
                 code="DJN-920",
             )
-        self.model = model
+        self.model: type[U] = model
         self.prefix = prefix
         self.signup: Literal["verify", "open", "closed"] = signup
         self.home = home
@@ -119,6 +119,7 @@ class Auth(Generic[U]):
             app.provide(cls | None, self._find)  # type: ignore[arg-type]  # an annotation is a key too
         app.failures.add(logins.LoginRequired, self._send_to_login)
         app.checks.add(checking.check)
+        app.route_policies.append(lambda route: checking.policy_of(route, app))
         app.commands.add_source(lambda: self._commands(app))
         app.test_helpers.add("login", self._test_login)
         if self.prefix is not None:

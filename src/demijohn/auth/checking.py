@@ -71,6 +71,8 @@ def policy_of(route: Any, app: Any) -> str | None:
         return "its own"
     hints = getattr(route.endpoint, "__annotations__", {})
     classes = app.batteries["auth"].classes
-    if any(hint in classes or hint in {cls.__name__ for cls in classes} for hint in hints.values()):
+    names = {cls.__name__ for cls in classes}
+    if any(hint in classes or hint in names for hint in hints.values()):
         return "login"
-    return None
+    maybe = [*(cls | None for cls in classes), *(f"{name} | None" for name in names)]
+    return "public" if any(hint in maybe for hint in hints.values()) else None

@@ -32,16 +32,19 @@ class Pages:
     def blueprint(self, prefix: str) -> Blueprint:
         """Return the routes, named `auth.login` and so on."""
         made = Blueprint("auth", prefix=prefix, templates="templates", import_name="demijohn.auth")
-        both = ["GET", "POST"]
-        made.add_route("/login", self.login, methods=both, name="login")
-        made.add_route("/logout", self.logout, methods=both, name="logout")
-        made.add_route("/password-change", self.password_change, methods=both, name="password_change")
-        made.add_route("/password-reset", self.password_reset, methods=both, name="password_reset")
-        made.add_route("/password-reset/{token}", self.password_new, methods=both, name="password_new")
-        made.add_route("/verify", self.verify_again, methods=both, name="verify_again")
-        made.add_route("/verify/{token}", self.verify, methods=both, name="verify")
+        routes = {
+            "login": ("/login", self.login),
+            "logout": ("/logout", self.logout),
+            "password_change": ("/password-change", self.password_change),
+            "password_reset": ("/password-reset", self.password_reset),
+            "password_new": ("/password-reset/{token}", self.password_new),
+            "verify_again": ("/verify", self.verify_again),
+            "verify": ("/verify/{token}", self.verify),
+        }
         if self.auth.signup != "closed":
-            made.add_route("/signup", self.signup, methods=both, name="signup")
+            routes["signup"] = ("/signup", self.signup)
+        for name, (pattern, handler) in routes.items():
+            made.add_route(pattern, handler, methods=["GET", "POST"], name=name, place="demijohn.auth")
         return made
 
     # -- in and out ----------------------------------------------------------------------------------------------------

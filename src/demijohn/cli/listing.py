@@ -25,18 +25,21 @@ def routes(target: str | None, grep: str | None, url: str | None, method: str, h
     if url is not None:
         _explain(app, method.upper(), url, host)
         return
-    rows = [("Methods", "Pattern", "Name", "Handler")]
+    shows_access = bool(app.route_policies)
+    rows = [("Methods", "Pattern", "Name", "Who may come" if shows_access else "", "Handler")]
     for route in sorted(app.router.routes, key=lambda route: (route.host or "", route.pattern)):
         if route.pattern.startswith(OWN_PREFIX) and not show_all:
             continue
         handler = getattr(route.endpoint, "__qualname__", type(route.endpoint).__name__)
         where = (route.host or "") + route.pattern
-        row = (", ".join(route.methods), where, route.name, f"{handler}  {route.place}")
+        access = next(filter(None, (policy(route) for policy in app.route_policies)), "")
+        row = (", ".join(route.methods), where, route.name, access, f"{handler}  {route.place}")
         if grep is None or any(grep.lower() in part.lower() for part in row):
             rows.append(row)
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    columns = range(4) if shows_access else range(3)
+    widths = [max(len(row[column]) for row in rows) for column in columns]
     for number, row in enumerate(rows):
-        line = "  ".join([*(row[column].ljust(widths[column]) for column in range(3)), row[3]]).rstrip()
+        line = "  ".join([*(row[column].ljust(widths[column]) for column in columns), row[4]]).rstrip()
         click.secho(line, bold=number == 0)
 
 

@@ -57,8 +57,8 @@ class Mail:
         ```
     """
 
-    name: ClassVar[str] = "mail"
-    requires: ClassVar[tuple[str, ...]] = ()
+    name = "mail"
+    requires: tuple[str, ...] = ()
     __battery__: ClassVar[str] = "mail"
 
     def __init__(
