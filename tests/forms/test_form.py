@@ -11,7 +11,7 @@ import msgspec
 import pydantic
 import pytest
 
-from demijohn import App, Fields, Page, UploadFile, redirect
+from demijohn import App, Fields, Page, Query, UploadFile, redirect
 from demijohn.errors import ConfigurationError
 from demijohn.forms import FileInput, Form, FormError, TextArea
 from demijohn.schema import Field
@@ -414,6 +414,38 @@ def test_a_page_with_a_form_has_other_formats(make_app: Make) -> None:
         assert data["fields"]["name"] == {"label": "Name", "value": "", "errors": []}
         assert data["errors"] == {}
         assert "<form" in client.get("/", headers={"accept": "text/html"}).text
+
+
+def test_a_form_in_the_query(make_app: Make) -> None:
+    """With `Query()` a form is sent by GET, without a token; other names of the query are not its business."""
+
+    class Filter(msgspec.Struct):
+        words: str = ""
+        least: Annotated[int, Field(ge=0)] = 0
+        size: Size | None = None
+
+    app = make_app()
+
+    @app.get("/")
+    async def page(form: Annotated[Form[Filter], Query()], page: int = 1) -> Any:
+        if form.is_valid:
+            return {"words": form.data.words, "least": form.data.least, "size": form.data.size, "page": page}
+        return Page("form.html", form=form)
+
+    with TestClient(app) as client:
+        text = client.get("/?page=2").text
+        assert '<form method="get" id="id_form" action="/">' in text
+        assert "csrf" not in text
+        assert messages(text) == []
+        assert client.get("/?words=red&size=l&page=3&utm=x").json() == {
+            "words": "red",
+            "least": 0,
+            "size": "l",
+            "page": 3,
+        }
+        wrong = client.get("/?least=-1&words=%3Cb%3E")
+        assert (wrong.status_code, messages(wrong.text)) == (200, ["Least: Must be at least 0."])
+        assert 'value="&lt;b&gt;"' in control(wrong.text, "words")
 
 
 def test_other_sites_are_refused(make_app: Make) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from demijohn.app import Binder, Fields, HandlerParameter, Input
+from demijohn.app import Binder, Fields, HandlerParameter, Input, Query
 from demijohn.app.signatures import name_of, read_parameters, stripped
 from demijohn.errors import FieldError, ValidationFailed
 from demijohn.forms.faults import FormMistake
@@ -71,6 +71,7 @@ def bind_form(parameter: HandlerParameter) -> Binder | None:
     plan = cls.plan(listed.names if listed is not None else None, rows=rows, where=where)
     forms = [one for one in read_parameters(parameter.function) if _form_class(one.type) is not None]
     alone = len(forms) == 1
+    by_query = parameter.find(Query) is not None
     sends = bool(parameter.methods & _SENDING)
     offers = any(field.relation is not None for field in plan.fields.values()) or bool(plan.rows)
 
@@ -87,23 +88,30 @@ def bind_form(parameter: HandlerParameter) -> Binder | None:
     def make(request: Request) -> BaseForm:
         return cls(plan, name=parameter.name, alone=alone)
 
+    async def search(request: Request) -> BaseForm:
+        form = cls(plan, name=parameter.name, alone=alone, by_query=True)
+        await receive_query(form, request)
+        return form
+
+    if by_query:
+        return Binder(search, inputs=tuple(_inputs(plan, source="query")))
     if sends:
         return Binder(read, inputs=tuple(_inputs(plan)), reads_body=True)
     return Binder(show if offers else make, is_async=offers)
 
 
-def _inputs(plan: FormPlan) -> list[Input]:
+def _inputs(plan: FormPlan, *, source: str = "form") -> list[Input]:
     media = (
         ("multipart/form-data",) if plan.takes_files else ("application/x-www-form-urlencoded", "multipart/form-data")
     )
     return [
         Input(
-            "form",
+            source,
             name,
             type=(list[str] if field.is_many else str) if field.relation is not None else field.field.type,
             required=field.required,
             field=field.field,
-            media_types=media,
+            media_types=media if source == "form" else (),
         )
         for name, field in plan.fields.items()
     ]
@@ -137,6 +145,19 @@ async def receive(form: BaseForm, request: Request) -> None:
         if prefers_data(request):
             raise ValidationFailed(form.field_errors())
         await form.offer_choices()
+
+
+async def receive_query(form: BaseForm, request: Request) -> None:
+    """Read a form from the query, where any of its fields is there; other names belong to somebody else."""
+    query = request.query
+    sent: Sent = {name: list(query.getlist(name)) for name in query}
+    if not any(form.knows(name) for name in sent):
+        await form.offer_choices()
+        return
+    form.take(sent)
+    form.is_submitted = True
+    await form.check()
+    await form.offer_choices()
 
 
 def _last(sent: Sent, name: str) -> str:

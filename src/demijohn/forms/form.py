@@ -64,8 +64,10 @@ class BaseForm:
         if given:
             cls.own_rows = {**cls.own_rows, **given}
 
-    def __init__(self, plan: FormPlan, *, name: str = "form", alone: bool = True) -> None:
+    def __init__(self, plan: FormPlan, *, name: str = "form", alone: bool = True, by_query: bool = False) -> None:
         self._plan = plan
+        self.by_query = by_query
+        """Whether it is sent by GET, in the query: to search or to filter."""
         self._name = name
         self._alone = alone
         self._errors: dict[str, list[FieldError]] = {}
