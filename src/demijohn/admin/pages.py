@@ -28,8 +28,9 @@ from demijohn.admin.naming import (
 from demijohn.admin.options import ModelAdmin, Site
 from demijohn.admin.passwords import Passwords
 from demijohn.admin.searching import search_of
+from demijohn.app.failures import problem_response
 from demijohn.db import StillReferenced
-from demijohn.errors import BadRequest, Forbidden
+from demijohn.errors import BadRequest, Forbidden, HTTPError
 from demijohn.http import is_safe_path
 
 __all__ = ["Pages", "add_routes"]
@@ -38,7 +39,8 @@ _EDITS = "_edits"
 _THEMES = ("auto", "light", "dark")
 _COOKIE = "demijohn_admin_theme"
 _MOST_CHOSEN = 500
-_MOST_WITH_HISTORY = 500
+_AT_ONCE = 500
+_MOST = 5000
 
 
 class Link(NamedTuple):
@@ -113,6 +115,13 @@ class Pages:
 
     def _admin(self, request: Request) -> ModelAdmin:
         return self.site.find(request.path_params["model"])
+
+    async def fail(self, request: Request, error: HTTPError) -> Page | Response:
+        """Answer an error within the layout, for a browser of somebody who came in."""
+        page = request.accept.quality("text/html") > request.accept.quality("application/problem+json")
+        if not page or request.g.get("admin_visit") is None or error.status == 401:
+            return problem_response(error, request)
+        return Page("admin/error.html", status=error.status, error=error, prefix=self.site.prefix)
 
     # -- handlers -----------------------------------------------------------------------------------------------------
 
@@ -203,7 +212,11 @@ class Pages:
             flash(_("Nothing was chosen."), "warning")
             return redirect(listing.url(), status=303)
         query = listing.filtered() if everything else self._chosen(visit, admin, keys)
-        count = await query.count()
+        count = await query.limit(_MOST + 1).count()
+        if count > _MOST:
+            # Each object is asked for and noted, which a page does not do for more.
+            flash(_("That is more than %(most)s at once; narrow the list first.", most=_MOST), "error")
+            return redirect(listing.url(), status=303)
         if form.get("confirmed") != "1" and (bound.about.confirm or name == actions.DELETE):
             return await self._confirm(request, listing, bound, query, count=count, keys=keys, everything=everything)
         return await self._run(request, listing, bound, query, count=count)
@@ -239,7 +252,7 @@ class Pages:
         keys: Sequence[str],
         everything: bool,
     ) -> Page:
-        objects = await query.limit(_MOST_WITH_HISTORY).all()
+        objects = await query.limit(_AT_ONCE).all()
         preview = None
         if bound.about.name == actions.DELETE:
             preview = await preview_of(listing.visit, listing.admin, objects)
@@ -271,7 +284,7 @@ class Pages:
                     "success",
                 )  # fmt: skip
             return redirect(listing.url(page=None, after=None), status=303)
-        touched = await query.limit(_MOST_WITH_HISTORY).all()
+        touched = await query.all()
         for obj in touched:
             if not actions.may(visit, admin, bound, obj):
                 visit.refuse(f"{bound.about.name} {admin.name}", obj)
@@ -286,19 +299,19 @@ class Pages:
     async def _note_changes(
         self, visit: Visit, admin: ModelAdmin, bound: actions.Bound, before: Mapping[tuple[Any, ...], Any]
     ) -> None:
-        if not before:
-            return
-        query = with_keys(admin, admin.model.query(), list(before)).execution_options(populate_existing=True)
-        for obj in await query.all():
-            changes = difference(admin, before[key_of(obj)], snapshot(admin, obj))
-            await record(visit, admin, obj, action=bound.about.name[:40], changes=changes)
+        keys = list(before)
+        for start in range(0, len(keys), _AT_ONCE):
+            part = with_keys(admin, admin.model.query(), keys[start : start + _AT_ONCE])
+            for obj in await part.execution_options(populate_existing=True).all():
+                changes = difference(admin, before[key_of(obj)], snapshot(admin, obj))
+                await record(visit, admin, obj, action=bound.about.name[:40], changes=changes)
 
     async def _delete_all(self, visit: Visit, admin: ModelAdmin, query: Any) -> int | None:
         done = 0
         database = visit.request.app.batteries[battery_of(admin.model)]
         try:
             async with database.transaction():
-                while objects := await query.limit(_MOST_WITH_HISTORY).all():
+                while objects := await query.limit(_AT_ONCE).all():
                     preview = await preview_of(visit, admin, objects)
                     if not preview.is_allowed:
                         visit.refuse(f"delete {admin.name} with what depends on it")
@@ -383,6 +396,7 @@ def add_routes(site: Site, blueprint: Blueprint) -> None:
     pages, changing = Pages(site), Changing(site)
     blueprint.context_processors.append(pages.layout)
     blueprint.before_request(pages.enter)
+    blueprint.add_error_handler(HTTPError, pages.fail)
     blueprint.add_route("/", pages.index, name="index")
     blueprint.add_route("/-/theme", pages.theme, methods=["POST"], name="theme")
     blueprint.add_route("/{model}/", pages.list, name="list")

@@ -64,7 +64,8 @@ def default_fields(admin: ModelAdmin) -> list[str]:
         if name == "id" and field.readonly:
             continue
         found.append(name)
-    return found
+    described = describe(admin.model)
+    return sorted(found, key=lambda name: described[name].readonly)
 
 
 def show_field(visit: Visit, admin: ModelAdmin, obj: Any, given: Any) -> ShownField:

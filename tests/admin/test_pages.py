@@ -1,0 +1,92 @@
+"""Pages of a site's own, errors in the layout, and what the list costs beside Django's."""
+
+import re
+
+import pytest
+from benchmarks.admin import LIMIT, compare
+
+from demijohn import App, Page, html
+from demijohn.admin import Admin, LogEntry, ModelAdmin
+from demijohn.db import Database
+from demijohn.errors import ConfigurationError
+from demijohn.templating import Templates
+from demijohn.testing import AsyncClient
+from tests.admin.conftest import Open
+from tests.admin.shop import Base, Door, Person, Post, Tag
+
+Caplog = pytest.LogCaptureFixture
+
+
+async def test_pages_of_ones_own(sqlite: Database, door: Door, caplog: Caplog, tmp_path: object) -> None:
+    """A handler stands in the sidebar and the layout; without its permission it is neither shown nor answered."""
+    app = App()
+    app.use(Templates(options={}))
+    app.use(sqlite)
+    admin = app.use(Admin(models=[Base, LogEntry], access=door, title="The cellar"))
+
+    @admin.page("/reports", title="Reports", permission="report.view", section="More")
+    async def reports() -> object:
+        return Page("admin/index.html", recent=[], posts=await Post.query().count())
+
+    @admin.page("/plain")
+    def plain(name: str = "you") -> object:
+        return html("<p>{}</p>", name)
+
+    async with AsyncClient(app) as client:
+        page = (await client.get("/admin/reports")).text
+        assert 'href="/admin/reports" aria-current="page">Reports</a>' in page
+        assert "The cellar" in page
+        assert "<h2>More</h2>" in page
+        assert (await client.get("/admin/plain?name=<b>")).text == "<p>&lt;b&gt;</p>"
+        door.person = Person("eve", may={"post.view"})
+        assert "Reports" not in (await client.get("/admin/")).text
+        assert (await client.get("/admin/reports")).status_code == 403
+        assert "Refused 'Reports' to eve" in caplog.text
+        door.person = None
+        assert (await client.get("/admin/plain")).status_code == 303
+
+
+async def test_errors_stand_in_the_layout(sqlite: Database, open_site: Open, door: Door) -> None:
+    """A browser gets a page with a way back, a program a problem document; who may not enter gets no menu."""
+    client = await open_site(sqlite)
+    browser = {"accept": "text/html"}
+    missing = await client.get("/admin/post/999/", headers=browser)
+    assert missing.status_code == 404
+    assert 'id="menu"' in missing.text
+    assert "it may have been deleted" in missing.text
+    assert (await client.get("/admin/post/999/")).json()["status"] == 404
+    assert 'id="menu"' in (await client.get("/admin/post/?nothing=1", headers=browser)).text
+    door.person = Person("eve", staff=False)
+    refused = await client.get("/admin/", headers=browser)
+    assert refused.status_code == 403
+    assert 'id="menu"' not in refused.text
+
+
+async def test_a_model_is_registered_once(sqlite: Database) -> None:
+    """A second class of options for one model is told, unless the first is taken away."""
+    admin = Admin(models=[Base], access=Door())
+    admin.register(Tag)(ModelAdmin)
+    with pytest.raises(ConfigurationError, match="DJN-952"):
+        admin.register(Tag)(ModelAdmin)
+    admin.unregister(Tag)
+    admin.register(Tag)(ModelAdmin)
+    assert "tag" in admin.admins
+
+
+async def test_nothing_is_inline(sqlite: Database, open_site: Open) -> None:
+    """No page has a style or a handler in its markup; scripts and styles are files of the site."""
+    client = await open_site(sqlite)
+    for path in ("", "post/", "post/1/", "post/add/", "post/1/history/", "post/1/delete/"):
+        page = (await client.get(f"/admin/{path}")).text
+        assert re.findall(r"<[^>]*\s(?:style|on\w+)=", page) == [], path
+        assert re.findall(r"<script(?![^>]* src=)", page) == [], path
+        assert "<style" not in page
+
+
+@pytest.mark.slow
+def test_the_list_takes_half_of_djangos_at_most() -> None:
+    """A hundred rows with three relations: at most five statements, at most half of the CPU of Django's admin."""
+    result = compare(count=20, rounds=2)
+    assert (result["ours"]["rows"], result["django"]["rows"]) == (100, 100)
+    assert result["ours"]["queries"] <= 5
+    assert result["ratio"] <= LIMIT
