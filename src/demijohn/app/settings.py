@@ -90,7 +90,7 @@ class _Leaf(NamedTuple):
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(msgspec.field,))
-class _SettingsMeta(type(msgspec.Struct)):  # type: ignore[misc]
+class _SettingsMeta(msgspec.StructMeta):
     """Makes every class of settings frozen and keyword-only, without the subclass having to say so."""
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:

@@ -23,6 +23,8 @@ OWN: dict[str, tuple[str, str]] = {
     "eject": ("ejecting", "Copy a default template into the app, to make it yours."),
     "explain": ("explaining", "Print the page of an error code."),
     "doctor": ("doctoring", "Look at what the app stands on: versions, drivers, slow imports."),
+    "new": ("creating", "Make a project."),
+    "generate": ("generating", "Add a model, its pages, its administration and tests."),
     "version": ("about", "Print the versions."),
 }
 
@@ -130,6 +132,14 @@ def _load(module: str, command: str) -> click.Command:
         from demijohn.cli import checking
 
         return checking.check
+    if module == "creating":
+        from demijohn.cli import creating
+
+        return creating.new
+    if module == "generating":
+        from demijohn.cli import generating
+
+        return generating.generate
     if module == "testing":
         from demijohn.cli import testing
 
