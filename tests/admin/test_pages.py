@@ -90,3 +90,17 @@ def test_the_list_takes_half_of_djangos_at_most() -> None:
     assert (result["ours"]["rows"], result["django"]["rows"]) == (100, 100)
     assert result["ours"]["queries"] <= 5
     assert result["ratio"] <= LIMIT
+
+
+async def test_times_in_the_language_of_the_visitor(sqlite: Database, door: Door) -> None:
+    """Where the app speaks several languages, dates and the texts of the admin are in that of the visitor."""
+    from demijohn.i18n import Translations
+
+    app = App()
+    app.use(sqlite)
+    app.use(Translations(["en", "de"]))
+    app.use(Admin(models=[Base, LogEntry], access=door))
+    async with AsyncClient(app) as client:
+        page = (await client.get("/admin/post/", headers={"accept-language": "de"})).text
+    assert '<html lang="de" dir="ltr"' in page
+    assert ">10.01.25, " in page

@@ -133,6 +133,7 @@ class Changing:
             groups=editor.groups(),
             inlines=editor.shown_inlines(),
             other_rows=await editor.other_rows(),
+            related=editor.related(),
             prepopulated=editor.prepopulated(),
             version=version,
             once=once,

@@ -13,11 +13,12 @@ from demijohn._lib.translation import gettext as _
 from demijohn.admin.naming import humanize, label_of
 from demijohn.admin.options import Display, ModelAdmin
 from demijohn.admin.paths import Path, read_path
+from demijohn.app.context import find_unit
 from demijohn.db import Model
 from demijohn.db.descriptions import describe
 from demijohn.schema import to_json
 
-__all__ = ["Column", "Shown", "columns_of", "default_columns", "make_column", "text_of"]
+__all__ = ["Column", "Shown", "columns_of", "default_columns", "make_column", "moment", "text_of"]
 
 LONGEST = 140
 _NUMBERS = (int, float, Decimal)
@@ -48,7 +49,7 @@ class Shown:
         if cls is int:
             return str(value)
         if isinstance(value, datetime):
-            return f'<time datetime="{value.isoformat()}">{value:%Y-%m-%d %H:%M}</time>'
+            return f'<time datetime="{value.isoformat()}">{escape(moment(value))}</time>'
         html = getattr(value, "__html__", None)
         if html is not None:
             return str(html())
@@ -67,6 +68,18 @@ def _bare(value: Any) -> Any:
 def _mark(value: bool) -> str:
     word = _("Yes") if value else _("No")
     return f'<span class="mark {"yes" if value else "no"}"><span class="hidden">{word}</span></span>'
+
+
+def moment(value: datetime, *, seconds: bool = False) -> str:
+    """Return a date and time as people read it: as the present language writes it where the app speaks several.
+
+    In UTC otherwise, so that it is the same everywhere.
+    """
+    unit = find_unit()
+    localized = None if unit is None else unit.app.templates.filters.get("format_datetime")
+    if localized is not None:
+        return str(localized(value, "medium" if seconds else "short"))
+    return f"{value:%Y-%m-%d %H:%M:%S} UTC" if seconds else f"{value:%Y-%m-%d %H:%M}"
 
 
 def text_of(value: Any) -> str:

@@ -203,6 +203,16 @@ class Editor:
             found.append((target.heading, fields))
         return found
 
+    def related(self) -> dict[str, tuple[str, str]]:
+        """Return where an object for a relation is added, and what it is called, by the field of the form."""
+        found = {}
+        site = self.admin.site
+        for name, relation in records_of(self.admin.model).relations.items():
+            target = site.find_for(relation.target) if name in self.form else None
+            if target is not None and self.visit.may(target, "add"):
+                found[name] = (f"{site.prefix}/{target.slug}/add/", target.noun)
+        return found
+
     def prepopulated(self) -> dict[str, list[str]]:
         """Return the fields that follow others while one types, where both are in the form."""
         return {

@@ -9,6 +9,7 @@ from demijohn._lib.translation import ngettext
 from demijohn.admin import actions
 from demijohn.admin.access import Visit
 from demijohn.admin.changing import Changing
+from demijohn.admin.columns import moment
 from demijohn.admin.deleting import preview_of
 from demijohn.admin.editable import RowForms
 from demijohn.admin.exporting import export
@@ -87,6 +88,7 @@ class Pages:
         here = self.site.admins.get(request.path_params.get("model", ""))
         return {
             "site": self.site,
+            "moment": moment,
             "site_title": self.site.title or _("Administration"),
             "user": visit.user,
             "theme": theme if theme in _THEMES else "auto",
