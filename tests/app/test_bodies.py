@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 
-from demijohn import App, Body
+from demijohn import App, Body, Page
 from demijohn.app import Format
 from demijohn.errors import MalformedBody
 from demijohn.http import Limits
@@ -181,3 +181,38 @@ async def test_text_is_read_by_its_charset(body: bytes, kind: str, status: int, 
     assert response.status == status
     if text is not None:
         assert response.body.decode() == text
+
+
+@pytest.mark.parametrize("kind", ["list", "mapping", "tuple", "page"])
+async def test_long_answers_in_slow_formats_are_written_in_a_thread(kind: str) -> None:
+    """Writing many rows as CSV or XML does not hold the event loop; a few are written at once."""
+    app = App()
+    threads: list[int] = []
+
+    def encode(value: Any) -> bytes:
+        threads.append(threading.get_ident())
+        rows = value["rows"] if isinstance(value, dict) else value
+        return b"%d" % len(rows)
+
+    app.formats.add(Format("slow", ["application/slow"], encode=encode))
+
+    @app.get("/{many:int}", formats=["json", "slow"])
+    async def rows(many: int) -> Any:
+        rows = list(range(many))
+        return {
+            "list": rows,
+            "mapping": {"rows": rows},
+            "tuple": (rows, 201, {"x-more": "1"}),
+            "page": Page("rows.html", rows=rows),
+        }[kind]
+
+    for many in (3, 5000):
+        threads.clear()
+        response = await call(app, "GET", f"/{many}", headers={"accept": "application/slow"})
+        assert response.body == b"%d" % many
+        assert response.status == (201 if kind == "tuple" else 200)
+        assert "accept" in response.headers["vary"].lower()
+        assert (threads == [threading.get_ident()]) is (many == 3)
+    threads.clear()
+    assert (await call(app, "GET", "/5000.json")).content_type == "application/json"
+    assert threads == []

@@ -4,7 +4,8 @@ A route lists the formats that it offers. Which one a client gets is said by the
 query (`?format=json`) or by `Accept`, in this order; what nobody offers is refused before the handler runs.
 """
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Self, TypeAlias
 
 from demijohn._lib.later import html
@@ -183,6 +184,11 @@ def _to_events(value: Any) -> bytes:
     items = value if isinstance(value, list | tuple) else [value]
     return b"".join((item if isinstance(item, ServerSentEvent) else ServerSentEvent(item)).encode() for item in items)
 
+
+_QUICK = frozenset(("json", "msgpack"))
+"""Formats that are written by C code."""
+_LONG = 500
+"""Rows from which on others are written in a thread."""
 
 HTML = Format("html", ["text/html", "application/xhtml+xml"], encode=_to_html)
 
@@ -386,6 +392,9 @@ class Answers:
                 return _varied(made, vary)
         elif isinstance(value, Page) and value.is_pending:
             return self._encode_later(value, request)
+        elif known.name not in _QUICK and _is_long(value):
+            # It takes Python code many milliseconds, in which the others shall be served.
+            return _varied(request.app.run_sync(partial(_written, known, value)), vary)
         else:
             made = _written(known, value)
         if vary:
@@ -408,6 +417,14 @@ async def _varied(making: Coroutine[Any, Any, Response], vary: tuple[str, ...]) 
     if vary:
         response.headers.add_vary(*vary)
     return response
+
+
+def _is_long(value: Any) -> bool:
+    """Whether a value is a long list, or has one among its own values."""
+    if isinstance(value, Page):
+        value = value.context
+    parts = [value, *value.values()] if isinstance(value, Mapping) else [value]
+    return any(isinstance(part, list | tuple) and len(part) >= _LONG for part in parts)
 
 
 def _written(known: Format, value: Any) -> Response:
