@@ -460,6 +460,29 @@ async def test_events_of_loading_are_told(sqlite: Database) -> None:
     assert len(heard) == 1
 
 
+async def test_listeners_of_one_session_are_told(sqlite: Database) -> None:
+    """Who listens to one session hears of its statements, of what it loads and of its end; other sessions do not."""
+    async with sqlite.unit():
+        await sqlite.create_all(Base)
+        await Maker.create(name="x")
+    for _ in range(3):
+        async with sqlite.unit():
+            await Maker.query()
+    heard: list[str] = []
+    async with sqlite.unit():
+        event.listen(sqlite.session, "do_orm_execute", lambda state: heard.append("execute"))
+        event.listen(sqlite.session, "loaded_as_persistent", lambda session, instance: heard.append("load"))
+        event.listen(sqlite.session, "persistent_to_detached", lambda session, instance: heard.append("detach"))
+        (maker,) = await Maker.query()
+    assert heard == ["execute", "load", "detach"]
+    async with sqlite.unit():
+        (maker,) = await Maker.query()
+    assert len(heard) == 3
+    state = attributes.instance_state(maker)
+    assert state.detached
+    assert state.session is None
+
+
 async def test_a_slow_statement_stalls_nobody(tmp_path: Path) -> None:
     """A statement of a known shape that takes long goes to a reader thread; the loop turns meanwhile."""
 

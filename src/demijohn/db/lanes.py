@@ -16,10 +16,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.util import await_
 
 from demijohn.db.driver import current_task, enter
+from demijohn.db.listeners import STEADY, heard_by
 from demijohn.db.outages import raise_told
 from demijohn.db.recipes import Recipe, learn
 from demijohn.db.shapes import Sink, shape_of
-from demijohn.db.units import STEADY, Unit
+from demijohn.db.units import Unit
 from demijohn.db.watching import Watch, current_watch
 
 __all__ = ["Attempt"]
@@ -59,7 +60,7 @@ class Attempt:
             return
         self._sink = sink = Sink()
         try:
-            self._key = key = (*shape_of(query, sink), scalar, bool(unit.session.dispatch.do_orm_execute))
+            self._key = key = (*shape_of(query, sink), scalar, bool(heard_by(unit.session).do_orm_execute))
         except Exception:
             # Unshaped; or a value that is computed when it is asked for cannot be, of which SQLAlchemy tells more.
             return
@@ -101,10 +102,9 @@ class Attempt:
             if store is None:
                 rows = await self._on_server(parameters)
             else:
-                outcome = store.read(self._recipe.sql, parameters)
-                if outcome is None:
-                    outcome = await store.read_elsewhere(self._recipe.sql, parameters)
-                rows = outcome[1]
+                rows = store.read_rows(self._recipe.sql, parameters)
+                if rows is None:
+                    rows = (await store.read_elsewhere(self._recipe.sql, parameters))[1]
             return self._load(rows, watch)
         except Exception as error:
             self._refuse(error, started)
@@ -122,10 +122,9 @@ class Attempt:
             if store is None:
                 rows = await_(self._on_server(parameters))
             else:
-                outcome = store.read(self._recipe.sql, parameters)
-                if outcome is None:
-                    outcome = await_(store.read_elsewhere(self._recipe.sql, parameters))
-                rows = outcome[1]
+                rows = store.read_rows(self._recipe.sql, parameters)
+                if rows is None:
+                    rows = await_(store.read_elsewhere(self._recipe.sql, parameters))[1]
             return self._load(rows, watch)
         except Exception as error:
             self._refuse(error, started)
@@ -202,6 +201,7 @@ def _is_old(pool: Any, record: Any, raw: Any) -> bool:
 def is_plain(unit: Unit) -> bool:
     """Return whether a unit of work reads only, and nothing of SQLAlchemy's has to see how."""
     session = unit.session
+    heard = heard_by(session)
     return not (
         unit.database.pin is not None
         or unit.lost is not None
@@ -210,6 +210,6 @@ def is_plain(unit: Unit) -> bool:
         or session._deleted
         or session.identity_map._modified
         or session._flushing
-        or session.dispatch.loaded_as_persistent
-        or not STEADY.issuperset(session.dispatch.do_orm_execute)
+        or heard.loaded_as_persistent
+        or not STEADY.issuperset(heard.do_orm_execute)
     )

@@ -8,9 +8,10 @@ from sqlalchemy import and_, event, func, select, update
 from sqlalchemy.orm import Mapped, ORMExecuteState, with_loader_criteria
 
 from demijohn.db.columns import column
+from demijohn.db.listeners import STEADY
 from demijohn.db.naming import attribute_of
 from demijohn.db.storage import now
-from demijohn.db.units import STEADY, UnitSession, current_scope, work
+from demijohn.db.units import UnitSession, current_scope, work
 
 if TYPE_CHECKING:
     from typing import Self

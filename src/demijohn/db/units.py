@@ -26,17 +26,16 @@ from demijohn.db.driver import Frame, is_inside, run_in_greenlet, work
 from demijohn.db.engines import Resources
 from demijohn.db.events import Change, calls_for, changes_of, receivers
 from demijohn.db.faults import AlreadyBegun, NoDatabase, NotInside, NoUnit, OtherTask, TransactionLost
+from demijohn.db.listeners import close_unheard
 from demijohn.db.outages import is_deadlock, is_stale, pool_is_empty, raise_told, told, unreachable
 from demijohn.db.violations import refused_value, translate
 
-__all__ = ["STEADY", "STREAM", "Scope", "Unit", "UnitSession", "current_scope", "current_unit", "set_finder", "work"]
+__all__ = ["STREAM", "Scope", "Unit", "UnitSession", "current_scope", "current_unit", "set_finder", "work"]
 
 T = TypeVar("T")
 _log = logging.getLogger("demijohn.db")
 STREAM = "demijohn_stream"
 """The execution option of a connection that only streams rows."""
-STEADY: set[Callable[..., object]] = set()
-"""Listeners to `do_orm_execute` that do the same to all statements of a shape, so that what came of it may be kept."""
 _RETRIES = 3
 _scope: ContextVar["Scope | None"] = ContextVar("demijohn_db_scope", default=None)
 
@@ -200,6 +199,11 @@ class UnitSession(Session):
         if bind is not None:
             return cast("Engine | Connection", bind)
         return self.unit.database.bind_for(self.unit, options.get("clause"))
+
+    def close(self) -> None:
+        """Close, as SQLAlchemy does."""
+        if not close_unheard(self):
+            super().close()
 
     def _is_plain(self) -> bool:
         """Return whether plain code of a script or thread calls, which waits by its servant."""

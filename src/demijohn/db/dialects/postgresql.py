@@ -17,15 +17,18 @@ from demijohn.db.dialects.deferral import DeferredBegin
 
 __all__ = ["PostgreSQLDialect"]
 
+_READY = 500
+
 
 class _Connection(AsyncAdapt_asyncpg_connection):
-    __slots__ = ("holder", "used", "wanted")
+    __slots__ = ("holder", "ready", "used", "wanted")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
         self.wanted: tuple[str | None, bool] | None = None
         self.holder = ""
         self.used = 0.0
+        self.ready: tuple[float, dict[str, Any]] = (0.0, {})
 
     def is_lost(self) -> bool:
         """Return whether the server has gone, as far as the driver knows."""
@@ -36,12 +39,18 @@ class _Connection(AsyncAdapt_asyncpg_connection):
 
         `changed` is when a table was last changed, as far as the dialect knows (Any: records of asyncpg).
         """
-        async with self._execute_mutex:
-            try:
+        try:
+            since, ready = self.ready
+            prepared = ready.get(statement) if since == changed else None
+            if prepared is None:
                 prepared, _ = await self._prepare(statement, changed)  # type: ignore[no-untyped-call]
-                return await prepared.fetch(*parameters)
-            except Exception as error:
-                self._handle_exception(error)
+                if since != changed or len(ready) >= _READY:
+                    self.ready = changed, {statement: prepared}
+                else:
+                    ready[statement] = prepared
+            return await prepared.fetch(*parameters)
+        except Exception as error:
+            self._handle_exception(error)
 
     async def _async_ping(self) -> None:
         # Without the transaction that SQLAlchemy puts round it, for PgBouncer: there is no pool here before one.

@@ -122,6 +122,19 @@ class Store:
                 return None
             raise
 
+    def read_rows(self, statement: str, parameters: Any) -> list[Any] | None:
+        """Read here and now, and return nothing but the rows; None as in `read`."""
+        if running_loop() is not self.loop or self._inline is None:
+            outcome = self.read(statement, parameters)
+            return None if outcome is None else outcome[1]
+        self._deadline = perf_counter() + INLINE_SECONDS
+        try:
+            return self._inline.execute(statement, parameters).fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in _TRY_ELSEWHERE:
+                return None
+            raise
+
     def _is_over(self) -> bool:
         return perf_counter() > self._deadline
 
