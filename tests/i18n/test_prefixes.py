@@ -189,3 +189,27 @@ def test_taking_a_prefix_never_leaves_the_site(path: str) -> None:
 def test_urls_are_led_to_a_language(url: str, root: str, tag: str, found: str) -> None:
     """The prefix a URL was built with is replaced, below whatever the app is mounted at."""
     assert Paths(Prefix(), ["en", "de", "ar"], "en").adjust(url, root=root, tag=tag) == found
+
+
+def test_a_login_leads_back_to_the_language(make_app: Make) -> None:
+    """Whoever has to log in first is sent to the page in the same language, and from there back to it."""
+    from demijohn.auth import Auth, login_required
+    from demijohn.auth import User as BaseUser
+    from demijohn.db import Database
+
+    class I18nUser(BaseUser):
+        pass
+
+    app, _battery = make_app(prefix=True)
+    app.use(Database("sqlite:///:memory:"))
+    app.use(Auth(I18nUser))
+
+    @app.get("/mine")
+    @login_required
+    async def mine() -> str:
+        return "mine"
+
+    with TestClient(app) as client:
+        response = client.get("/de/mine", headers={"accept": "text/html"}, follow_redirects=False)
+        assert response.headers["location"] == "/de/login?next=%2Fde%2Fmine"
+        assert "Anmelden" in client.get("/de/login").text

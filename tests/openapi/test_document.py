@@ -18,6 +18,7 @@ import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from demijohn import App, Blueprint, Body, Cookie, File, Form, Header, Page, Query, UploadFile, WebSocket, redirect
+from demijohn.auth import User as BaseUser
 from demijohn.db import Database, Mapped, Model, belongs_to, column
 from demijohn.errors import ConfigurationError
 from demijohn.http import EventStreamResponse, Markup, Response, ServerSentEvent
@@ -67,6 +68,10 @@ class Row(TypedDict, total=False):
 class Pet(pydantic.BaseModel):
     name: str
     friends: "list[Pet]" = []
+
+
+class OpenapiUser(BaseUser):
+    pass
 
 
 class OpenapiLabel(Model):
@@ -383,6 +388,45 @@ def test_a_battery_tells_who_may() -> None:
     assert {"401", "403"} <= set(operation(document, "/x")["responses"])
     assert "security" not in operation(document, "/y")
     assert document["components"]["securitySchemes"] == {"badge": {"type": "http", "scheme": "bearer"}}
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+
+
+def test_accounts_tell_who_may() -> None:
+    """`user: User`, `login_required` and `requires` need the session; `User | None` and open routes do not."""
+    from demijohn.auth import Auth, login_required, public, requires
+
+    app = App()
+    app.use(Database("sqlite:///:memory:"))
+    app.use(Auth(OpenapiUser, permissions=["site.openapi"]))
+    api = app.use(OpenAPI(only=["/api"]))
+
+    @app.get("/api/user")
+    async def by_user(user: OpenapiUser) -> str:
+        return ""
+
+    @app.get("/api/login")
+    @login_required
+    async def by_login() -> str:
+        return ""
+
+    @app.get("/api/right")
+    @requires("site.openapi")
+    async def by_right() -> str:
+        return ""
+
+    @app.get("/api/maybe")
+    async def maybe(user: OpenapiUser | None) -> str:
+        return ""
+
+    @app.get("/api/public")
+    @public
+    async def everybody() -> str:
+        return ""
+
+    document = api.document(app)
+    secured = {path for path in document["paths"] if "security" in operation(document, path)}
+    assert secured == {"/api/user", "/api/login", "/api/right"}
+    assert document["components"]["securitySchemes"]["session"]["in"] == "cookie"
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
 
 

@@ -7,6 +7,7 @@ from demijohn._lib.sentinels import MISSING
 from demijohn.app import url_for
 from demijohn.app.failures import problem_response
 from demijohn.auth import checking, logins
+from demijohn.auth.guards import AccessGuard
 from demijohn.auth.models import User, new_stamp
 from demijohn.auth.passwords import Passwords
 from demijohn.auth.permissions import all_permissions, declare
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["Auth"]
 
 U = TypeVar("U", bound=User)
+
+_SESSION: dict[str, dict[str, Any]] = {
+    "session": {"type": "apiKey", "in": "cookie", "name": "__Host-session", "description": "The cookie of a login."}
+}
 
 
 class Auth(Generic[U]):
@@ -169,7 +174,7 @@ class Auth(Generic[U]):
         accept = Accept(request.headers.get("accept"))
         if self.prefix is None or accept.quality("text/html") <= accept.quality("application/problem+json"):
             return problem_response(error, request)
-        path = request.path if request.method in ("GET", "HEAD") else ""
+        path = f"{request.root_path}{request.path}" if request.method in ("GET", "HEAD") else ""
         if path and request.query_string:
             path += f"?{request.query_string.decode('latin-1')}"
         return redirect(self.login_url(path), status=303)
@@ -177,6 +182,15 @@ class Auth(Generic[U]):
     def login_url(self, path: str = "") -> str:
         """Return the URL of the login page, which leads on to `path` afterwards."""
         return url_for("auth.login", _query={"next": path}) if path else url_for("auth.login")
+
+    def security_of(self, thing: object) -> dict[str, dict[str, Any]] | None:
+        """Say what a guard or a service needs of a client, for those who describe the API.
+
+        Any: security schemes, as OpenAPI has them.
+        """
+        if isinstance(thing, AccessGuard) and not thing.is_open:
+            return _SESSION
+        return _SESSION if any(thing is cls for cls in self.classes) else None
 
     # -- tools ---------------------------------------------------------------------------------------------------------
 
