@@ -5,12 +5,13 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from typing import TypeVar
 
-from . import database, report, startup
+from . import connections, database, report, startup
 from .load import measure
 from .peer import PAGE_PEERS, PEERS, ROOT, Peer, cache_folder
 from .server import Server
@@ -29,6 +30,9 @@ def main() -> None:
     options = _options()
     peers = _chosen(options.peers, PAGE_PEERS if options.pages else PEERS, "peer")
     workloads = _chosen(options.workloads, PAGES if options.pages else WORKLOADS, "workload")
+    if options.connections:
+        _connections(options)
+        return
     for peer in peers:
         peer.install(options.python)
     text = ""
@@ -37,6 +41,8 @@ def main() -> None:
     if not options.only_load and not options.pages:
         text += ("\n\n" if text else "") + _startup(options)
     print("\n" + text)
+    if options.pages and any(peer.name == "demijohn" for peer in peers):
+        text += "\n\n" + _defaults()
     if options.write:
         report.write_between_markers(PAGE, text, name="bench-pages" if options.pages else "bench")
         _tell(f"written into {PAGE.relative_to(ROOT)}")
@@ -49,6 +55,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peers", default="", help="only these, by comma: " + ", ".join(peer.name for peer in PEERS))
     parser.add_argument("--workloads", default="", help="only these: " + ", ".join(item.name for item in WORKLOADS))
     parser.add_argument("--pages", action="store_true", help="pages: a template, a static file, a form, an upload")
+    parser.add_argument("--connections", action="store_true", help="idle WebSockets and event streams, Demijohn alone")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of all peers for each workload (default: 5)")
     parser.add_argument("--seconds", type=int, default=2, help="seconds of load in each round (default: 2)")
     parser.add_argument("--python", default=sys.executable, help="the Python of all environments")
@@ -65,6 +72,24 @@ def _chosen(names: str, known: Sequence[T], kind: str) -> list[T]:
     if unknown:
         sys.exit(f"no such {kind}: {', '.join(sorted(unknown))}. There are: {', '.join(item.name for item in known)}")
     return [item for item in known if not wanted or item.name in wanted]
+
+
+def _defaults() -> str:
+    """What the safe defaults cost, told by a process that has Demijohn."""
+    python = next(peer for peer in PEERS if peer.name == "demijohn").python
+    command = [python, "-m", "benchmarks.defaults"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _connections(options: argparse.Namespace) -> None:
+    next(peer for peer in PEERS if peer.name == "demijohn").install(options.python)
+    cores = sorted(os.sched_getaffinity(0))
+    server_core, load_core = (cores[0], cores[1]) if len(cores) > 1 else (None, None)
+    text = connections.report(server_core=server_core, load_core=load_core)
+    print("\n" + text)
+    if options.write:
+        report.write_between_markers(PAGE, text, name="bench-connections")
+        _tell(f"written into {PAGE.relative_to(ROOT)}")
 
 
 def _load(peers: list[Peer], workloads: list[Workload], options: argparse.Namespace) -> str:

@@ -30,7 +30,7 @@ _LAWFUL = {
     "CREATED_WITHOUT_LOCATION",  # without a Location what was made is at the URL itself (RFC 9110, section 15.3.2)
     "REQUEST_HDR_IN_RESPONSE",  # 415 tells by Accept what would be taken (RFC 9110, section 12.5.1)
 }
-_BODY = 256 * 1024
+_BODY = 32 * 1024
 _seen: set[Any] = set()
 
 

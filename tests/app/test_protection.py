@@ -1,6 +1,8 @@
 """The safe defaults, end to end: an app without one line of configuration, and one that says otherwise."""
 
+import gzip
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -607,3 +609,27 @@ def test_each_weakness_has_its_check(security: Security, settings: dict[str, obj
     wanted = {"secret_key": "k" * 40, "allowed_hosts": ("example.org",), **settings}
     app = App(settings=Settings.load({}, files=(), env="production", **wanted), security=security)
     assert {message.id for message in app.run_checks(deploy=True)} == {found}
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, gzip"])
+async def test_bombs_are_not_unpacked(coding: str) -> None:
+    """A packed body is never unpacked, so that a few kilobytes cannot become gigabytes: it is no JSON, and no form."""
+    app = App(static=None)
+
+    @app.post("/json")
+    async def json(items: list[int]) -> int:
+        return len(items)
+
+    @app.post("/form")
+    async def form(request: Request) -> int:
+        return len(await request.form())
+
+    bomb = gzip.compress(b"[" + b"0," * 5_000_000 + b"0]", 1)
+    headers = {"content-encoding": coding, "content-type": "application/json"}
+    start = time.monotonic()
+    assert (await call(app, "POST", "/json", body=bomb, headers=headers)).status in (400, 415, 422)
+    for kind in ("multipart/form-data; boundary=x", "application/x-www-form-urlencoded"):
+        answer = await call(app, "POST", "/form", body=bomb, headers=headers | {"content-type": kind})
+        assert answer.status in (200, 400)
+        assert answer.status == 400 or int(answer.body) <= 1
+    assert time.monotonic() - start < 5

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.serving.program import HELLO, Asking, Program
 
@@ -14,6 +16,21 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the serving pro
 
 SOON = 5.0
 """Seconds; on an idle machine a small app is served anew within 0.3."""
+
+
+SOCKET = """
+from demijohn import WebSocket
+
+@app.get("/paths")
+async def paths():
+    return "/ws"
+
+@app.websocket("/ws")
+async def talk(ws: WebSocket):
+    await ws.accept()
+    async for message in ws:
+        await ws.send_text(message)
+"""
 
 
 def developing(folder: Path, options: str = "") -> Program:
@@ -94,6 +111,23 @@ def test_an_open_stream_does_not_hold_it_up(tmp_path: Path) -> None:
             assert list(pieces) == []
             program.until(lambda: program.get().text.startswith("two "))
             assert time.monotonic() - start < SOON, program.log
+
+
+def test_open_sockets_are_told_1001(tmp_path: Path) -> None:
+    """Before a reload an open WebSocket is closed as going away, so that its page comes back by itself."""
+    with developing(tmp_path) as program:
+        program.write(HELLO + SOCKET)
+        program.until(lambda: "/ws" in program.get("/paths").text)
+        _until_watching(program)
+        with connect(program.base.replace("http", "ws") + "/ws", origin=program.base) as socket:  # type: ignore[arg-type]
+            socket.send("hello")
+            assert socket.recv(timeout=10) == "hello"
+            program.write(HELLO.replace('"one"', '"two"') + SOCKET)
+            with pytest.raises(ConnectionClosed) as closed:
+                socket.recv(timeout=20)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1001
+        program.until(lambda: program.get().text.startswith("two "))
 
 
 def test_a_process_that_ends_is_waited_for(tmp_path: Path) -> None:

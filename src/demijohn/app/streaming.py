@@ -45,7 +45,7 @@ Streamer: TypeAlias = Callable[[Items], StreamResponse]
 
 _PIECE = 32 * 1024
 _FLUSH = 0.05
-_FIRST = 0.5
+_FIRST = 0.1
 """How long an answer waits for its first item, before its head is sent."""
 
 _SOURCES = (AsyncIterator, AsyncIterable, AsyncGenerator, Iterator, Iterable, Generator)
@@ -320,7 +320,7 @@ def stream(items: Items, make: Streamer | None = None) -> StreamResponse:
     """Return the response for a generator, which is opened when all else is done: what fails by then is an ordinary
     error.
 
-    Where it is known how items are written, the head does not wait longer than half a second for the first one.
+    Where it is known how items are written, the head does not wait longer than a tenth of a second for the first one.
     """
     if make is EventStreamResponse and not isinstance(items, AsyncIterable):
         items = as_async(items)
