@@ -23,12 +23,12 @@ from demijohn import App, Body, Depends, Header, Page, ServerSentEvent, WebSocke
 from demijohn.middleware import message_limit
 from demijohn.schema import register_encoder
 
-app = App()
+app = App(templates="templates/stream")
 
 
 @app.get("/")
 async def home():
-    return Page("stream/home.html", questions=["What is a demijohn?", "How large is it?", "Why cork?"])
+    return Page("home.html", questions=["What is a demijohn?", "How large is it?", "Why cork?"])
 
 
 # -- tokens, as a language model gives them ----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import msgspec
 from demijohn import App, Form, Page, Request, abort, flash, redirect, url_for
 from demijohn.sessions import SessionData
 
-app = App()
+app = App(templates="templates/todo")
 
 Which = Literal["all", "open", "done"]
 
@@ -50,7 +50,7 @@ def listed(view: View) -> Page:
     """The page, of which htmx gets the list alone."""
     shown = [todo for todo in todos.values() if view.which == "all" or todo.done == (view.which == "done")]
     return Page(
-        "todo/list.html#list",
+        "list.html#list",
         todos=shown,
         which=view.which,
         left=sum(not todo.done for todo in todos.values()),
@@ -114,4 +114,4 @@ async def delete(number: int) -> None:
 async def missing(request: Request, error: Exception):
     if request.path.startswith("/api/"):
         raise error
-    return Page("todo/missing.html", status=404)
+    return Page("missing.html", status=404)
