@@ -41,6 +41,10 @@ def pages(app: App) -> None:
     async def items() -> str:
         return _("Hello, World!")
 
+    @app.get("/admin/x")
+    async def admin() -> str:
+        return _("Hello, World!") + url_for("home")
+
     @app.get("/mail")
     async def mail() -> str:
         with language("de"):
@@ -87,6 +91,8 @@ def test_exempt_paths_follow_the_other_rules(make_app: Make) -> None:
     pages(app)
     with TestClient(app) as client:
         response = client.get("/api/items", headers={"accept-language": "de"})
+        assert client.get("/admin/x", headers={"accept-language": "de"}).text == "Hallo, Welt!/de/"
+        assert client.get("/de/admin/x").status_code == 404
     assert response.text == "Hallo, Welt!"
     assert response.headers["vary"] == "Cookie, Accept-Language"
 

@@ -430,6 +430,27 @@ def test_accounts_tell_who_may() -> None:
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
 
 
+def test_pages_of_batteries_are_left_out() -> None:
+    """Generic views and the pages of accounts are for people; the document has what the app itself offers."""
+    from demijohn.auth import Auth
+    from demijohn.forms import ModelViews
+
+    class Posts(ModelViews[OpenapiPost], fields=("title", "slug", "label")):
+        pass
+
+    app = App()
+    app.use(Database("sqlite:///:memory:"))
+    app.use(Auth(OpenapiUser))
+    app.include(Posts.blueprint(), prefix="/posts")
+    api = app.use(OpenAPI())
+
+    @app.get("/api/x")
+    async def inside() -> int:
+        return 1
+
+    assert set(api.document(app)["paths"]) == {"/api/x"}
+
+
 def test_only_some_paths_and_servers() -> None:
     """`only` names beginnings of paths; a path without a slash is refused."""
     app = App()

@@ -14,11 +14,11 @@ class Prefix:
     Args:
         default: Whether the default language has a prefix too; else `/posts` is its page, and `/de/posts` the German
             one. With it, `/posts` leads to the prefix of the visitor's language.
-        exempt: Paths that have no language, with everything below them.
+        exempt: Paths that have no language, with everything below them; their language is that of the visitor.
     """
 
     default: bool = False
-    exempt: tuple[str, ...] = ("/api", "/static")
+    exempt: tuple[str, ...] = ("/api", "/static", "/admin")
 
     def is_exempt(self, path: str) -> bool:
         """Return whether a path, without any prefix, has no language."""

@@ -99,6 +99,8 @@ class _Builder:
             return not about.hidden
         if operation.plan is None or route.name.startswith("demijohn.") or route.pattern.startswith("/__"):
             return False
+        if str(getattr(inspect.unwrap(operation.function), "__module__", "")).startswith("demijohn."):
+            return False  # pages of batteries: of models, of accounts, of the admin
         if self.only and not route.pattern.startswith(self.only):
             return False
         return not is_page(operation)
