@@ -193,7 +193,7 @@ class Translations:
         Any: a request, socket, command or task.
         """
         if isinstance(unit, Unit):
-            return self.messages(self.default)
+            return self._all_catalogs().messages(self.default)
         presence = self._presence(unit)
         if presence.messages is None:
             presence.messages = self.messages(choose(self, unit, presence))

@@ -42,6 +42,7 @@ class Source:
         return self.folder / f"{self.domain}.pot"
 
 
+_MOST_KNOWN = 10_000
 _NO_DATE = datetime(2000, 1, 1, tzinfo=UTC)
 
 FRAMEWORK = Source(Path(__file__).with_name("translations"), "demijohn", "demijohn")
@@ -56,8 +57,18 @@ class Messages(gettext.NullTranslations):
         self.locale = locale
         self.language = tag_of(locale)
         self.direction = direction_of(locale)
+        self._known: dict[str, str] = {}
         for catalog in chain:
             self.add_fallback(catalog)
+
+    def gettext(self, message: str) -> str:
+        """Return a text in this language; the chain is asked once for each."""
+        found = self._known.get(message)
+        if found is None:
+            found = super().gettext(message)
+            if len(self._known) < _MOST_KNOWN:
+                self._known[message] = found
+        return found
 
 
 class Catalogs:

@@ -1,8 +1,10 @@
 """The OpenAPI 3.1 document of an app, from the same types that bind, validate and encode."""
 
 import inspect
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from demijohn._lib.sentinels import MISSING
@@ -15,6 +17,7 @@ from demijohn.schema.field import split
 
 __all__ = ["Document", "build_document"]
 
+_PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"
 _METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")
 _SECTION = re.compile(
     r"^(?:Args|Arguments|Parameters|Returns|Raises|Yields|Example|Examples|Note|Notes):\s*$", re.MULTILINE
@@ -99,7 +102,8 @@ class _Builder:
             return not about.hidden
         if operation.plan is None or route.name.startswith("demijohn.") or route.pattern.startswith("/__"):
             return False
-        if str(getattr(inspect.unwrap(operation.function), "__module__", "")).startswith("demijohn."):
+        code = getattr(inspect.unwrap(operation.function), "__code__", None)
+        if code is not None and code.co_filename.startswith(_PACKAGE):
             return False  # pages of batteries: of models, of accounts, of the admin
         if self.only and not route.pattern.startswith(self.only):
             return False
