@@ -12,6 +12,7 @@ from demijohn.db import Database
 from demijohn.serving import Server, ServerConfig
 from tests.auth.site import PASSWORD, WEAK, User, make_app, make_tables
 from tests.auth.test_flows import NEW
+from tests.axe import violations
 
 pytestmark = pytest.mark.browser
 FLAGS = [
@@ -123,6 +124,30 @@ async def test_the_flows(site: tuple[App, str], browser: Any, look: dict[str, An
         await fill(page, password=NEW)
         assert await page.get_by_text("Your password is set. Log in with it.").is_visible()
     assert complaints == []
+    await context.close()
+
+
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_pages_can_be_used_by_all(site: tuple[App, str], browser: Any, scheme: str, direction: str) -> None:
+    """axe-core finds nothing on the pages, with errors too, and nothing is wider than a phone."""
+    _, url = site
+    context = await browser.new_context(viewport={"width": 390, "height": 780}, color_scheme=scheme)
+    page = await context.new_page()
+    for path in ("/login", "/signup", "/password-reset", "/verify", "/logout", "/password-reset/x"):
+        await page.goto(f"{url}{path}")
+        await page.evaluate(f"document.documentElement.dir = '{direction}'")
+        assert await violations(page) == [], path
+        assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
+    await page.goto(f"{url}/signup")
+    await fill(page, email="ann@example.org", display_name="Ann", password="short")
+    assert await violations(page) == []
+    await page.goto(f"{url}/login")
+    await fill(page, email="ann@example.org", password="wrong")
+    assert await violations(page) == []
+    await fill(page, email="ann@example.org", password=PASSWORD)
+    await page.goto(f"{url}/password-change")
+    assert await violations(page) == []
     await context.close()
 
 

@@ -2,16 +2,18 @@
 
 import gc
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from demijohn import App, Blueprint
-from demijohn.auth import Auth, Group, log_in, log_out, login_required, public, requires
+from demijohn import App, Blueprint, Page, WebSocket
+from demijohn.auth import Auth, Group, current_user, log_in, log_out, login_required, public, requires
 from demijohn.auth import User as BaseUser
 from demijohn.auth.checking import policy_of
 from demijohn.db import Database
 from demijohn.errors import ConfigurationError
 from demijohn.testing import AsyncClient
+from demijohn.testing.sockets import SocketRefused
 from tests.auth.site import Article, User
 
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -60,6 +62,63 @@ async def test_a_browser_is_sent_to_the_login_page(app: App, visitor: AsyncClien
     assert (await visitor.post("/change", headers=HTML)).headers["location"] == "/login"
     answer = await visitor.get("/me")
     assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+
+
+async def test_htmx_goes_to_the_login_page_as_a_whole(app: App, visitor: AsyncClient) -> None:
+    """A fragment is not replaced by the login page: htmx is told to go there, and back to the page that it was on."""
+    headers = {"hx-request": "true", "hx-current-url": "http://localhost/list?page=2", "accept": "text/html"}
+    answer = await visitor.get("/me", headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["hx-redirect"] == "/login?next=%2Flist%3Fpage%3D2"
+
+
+async def test_a_socket_asks_for_the_user(app: App, visitor: AsyncClient, ann: User) -> None:
+    """A WebSocket whose handler takes a user, or whose guard wants one, is denied without, and accepted with."""
+
+    @app.websocket("/live")
+    async def live(socket: WebSocket, user: User) -> None:
+        await socket.accept()
+        await socket.send_text(user.email)
+
+    @app.websocket("/guarded")
+    @login_required
+    async def guarded(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.send_text("in")
+
+    for path in ("/live", "/guarded"):
+        with pytest.raises(SocketRefused) as caught:
+            async with visitor.websocket(path):
+                pass
+        assert caught.value.response.status_code == 401
+    async with visitor.harness.open("login") as login:
+        await login(ann)
+    async with visitor.websocket("/live") as socket:
+        assert await socket.receive_text() == "ann@example.org"
+    async with visitor.websocket("/guarded") as socket:
+        assert await socket.receive_text() == "in"
+
+
+async def test_every_template_may_have_the_user(app: App, visitor: AsyncClient, ann: User, tmp_path: Path) -> None:
+    """`current_user` in a context processor gives all pages their user, those of accounts too."""
+
+    @app.context_processor
+    async def who() -> dict[str, object]:
+        return {"site_user": await current_user()}
+
+    @app.get("/page")
+    async def page() -> Page:
+        return Page("page.html")
+
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "page.html").write_text("Hello {{ site_user or 'stranger' }}")
+    app.template_folder = tmp_path / "templates"
+    assert (await visitor.get("/page")).text == "Hello stranger"
+    async with visitor.harness.open("login") as login:
+        await login(ann)
+    answer = await visitor.get("/page")
+    assert answer.text == "Hello ann@example.org"
+    assert answer.headers["cache-control"].startswith("private")
 
 
 async def test_a_route_without_a_user_pays_nothing(app: App, visitor: AsyncClient) -> None:

@@ -378,3 +378,29 @@ def test_a_test_looks_into_the_mailbox(tmp_path: Path) -> None:
         assert isinstance(mailbox, Mailbox)
         assert mailbox[-1].subject == "Hello"
         assert mailbox.sent_to("ann@example.org") == list(mailbox)
+
+
+async def test_the_page_of_sent_mail() -> None:
+    """In development the messages are listed and shown as text with links; elsewhere it is not there."""
+    app = App(settings=Settings(env="development"), debug=True)
+    mail = app.use(Mail("memory:"))
+
+    @app.post("/send")
+    async def send() -> str:
+        await mail.send(letter(subject="<b>Hi", text="Go to https://example.org/x?a=1&b=2 <script>", html="<p>Go"))
+        return "sent"
+
+    async with AsyncClient(app) as client:
+        assert "Nothing was sent" in (await client.get("/__demijohn__/mail")).text
+        await client.post("/send")
+        assert '<a href="mail/1">&lt;b&gt;Hi</a>' in (await client.get("/__demijohn__/mail")).text
+        page = await client.get("/__demijohn__/mail/1")
+        assert '<a href="https://example.org/x?a=1&amp;b=2">' in page.text
+        assert "<script>" not in page.text
+        assert "&lt;p&gt;Go" in page.text
+        assert (await client.get("/__demijohn__/mail/2")).status_code == 404
+    for other in (App(settings=Settings(env="test")), App(settings=Settings(env="production"), debug=True)):
+        other.use(Mail("memory:"))
+        other.use_test_keys()
+        async with AsyncClient(other) as client:
+            assert (await client.get("/__demijohn__/mail")).status_code == 404

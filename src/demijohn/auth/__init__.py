@@ -3,7 +3,7 @@
 from demijohn.auth.battery import Auth
 from demijohn.auth.guards import login_required, public, requires
 from demijohn.auth.hashing import PasswordHasher
-from demijohn.auth.logins import LoginRequired, authenticate, end_other_sessions, log_in, log_out
+from demijohn.auth.logins import LoginRequired, authenticate, current_user, end_other_sessions, log_in, log_out
 from demijohn.auth.models import Group, User, normalize_email
 from demijohn.auth.passwords import Passwords
 from demijohn.auth.permissions import UnknownPermission, all_permissions, permission_for, policy
@@ -22,6 +22,7 @@ __all__ = [
     "User",
     "all_permissions",
     "authenticate",
+    "current_user",
     "end_other_sessions",
     "log_in",
     "log_out",

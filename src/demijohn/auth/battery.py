@@ -13,7 +13,7 @@ from demijohn.auth.passwords import Passwords
 from demijohn.auth.permissions import all_permissions, declare
 from demijohn.auth.throttle import Throttle
 from demijohn.errors import ConfigurationError
-from demijohn.http import Accept, Connection, Request, redirect
+from demijohn.http import URL, Accept, Connection, Request, redirect
 from demijohn.schema import Field, records_of
 
 if TYPE_CHECKING:
@@ -172,8 +172,16 @@ class Auth(Generic[U]):
 
     async def _send_to_login(self, request: Request, error: logins.LoginRequired) -> Any:
         accept = Accept(request.headers.get("accept"))
-        if self.prefix is None or accept.quality("text/html") <= accept.quality("application/problem+json"):
+        is_browser = request.htmx or accept.quality("text/html") > accept.quality("application/problem+json")
+        if self.prefix is None or not is_browser:
             return problem_response(error, request)
+        if request.htmx:
+            # The login page is no part of another page: the whole one goes there, and back to where it was.
+            shown = request.htmx.current_url
+            path = URL(shown).path_and_query if shown else ""
+            answer = problem_response(error, request)
+            answer.headers["hx-redirect"] = self.login_url(path)
+            return answer
         path = f"{request.root_path}{request.path}" if request.method in ("GET", "HEAD") else ""
         if path and request.query_string:
             path += f"?{request.query_string.decode('latin-1')}"

@@ -11,10 +11,11 @@ from demijohn.auth.models import User, new_stamp, normalize_email
 from demijohn.db import now
 from demijohn.errors import Unauthorized, ValidationFailed
 from demijohn.http import Connection, Request
+from demijohn.middleware import rotate_csrf_token
 from demijohn.schema import convert
 from demijohn.sessions import Session
 
-__all__ = ["LoginRequired", "authenticate", "end_other_sessions", "load_user", "log_in", "log_out"]
+__all__ = ["LoginRequired", "authenticate", "current_user", "end_other_sessions", "load_user", "log_in", "log_out"]
 
 U = TypeVar("U", bound=User)
 
@@ -45,6 +46,23 @@ async def load_user(unit: Connection, model: type[U]) -> U | None:
         return None
     if found is None or not found.is_active or not hmac.compare_digest(found.session_stamp, kept[1]):
         return None
+    return found
+
+
+async def current_user() -> User | None:
+    """Return the user of the present request, or None.
+
+    For code that cannot take `user: User | None` as a parameter.
+
+    Example:
+        ```python notest
+        @app.context_processor
+        async def visitor():
+            return {"user": await current_user()}  # `user` in every template
+        ```
+    """
+    request = current.request
+    found: User | None = await request.app.scope_of(request).get(battery_of(request).model | None)
     return found
 
 
@@ -99,6 +117,7 @@ async def log_in(user: User, *, remember: bool = True) -> None:
         session.clear()  # what another user left in this browser is theirs
     session.rotate()
     session.permanent = remember
+    rotate_csrf_token(request)
     session[KEY] = [key_of(user), user.session_stamp, int(time.time())]
     user.last_login_at = now()
     await user.save()
@@ -110,8 +129,9 @@ async def log_out() -> None:
     """Let the visitor of the present request be nobody; their session is forgotten."""
     request = current.request
     session = await current.resolve(Session)
-    user: User | None = await request.app.scope_of(request).get(battery_of(request).model | None)
+    user = await current_user()
     session.clear()
+    rotate_csrf_token(request)
     remember_user(request, None)
     if user is not None:
         send("user-logged-out", user)

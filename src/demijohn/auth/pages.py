@@ -53,7 +53,7 @@ class Pages:
         """Ask for e-mail and password, and let in (Any: a page, a redirect, or the user as data)."""
         form = AccountForm(_email(), _password("current-password"), _remember())
         if request.method != "POST":
-            if await self._visitor(request) is not None:
+            if await logins.current_user() is not None:
                 return redirect(self._next(request, request.query), status=303)
             return self._page(request, "login", form, next=self._next(request, request.query, default=""))
         sent = await form.read(request, besides=("next",))
@@ -164,7 +164,7 @@ class Pages:
         if not wants_page(request):
             return Response(b"", 204)
         flash(_("Your e-mail address is confirmed."), "success")
-        return redirect(self.auth.home if await self._visitor(request) else url_for("auth.login"), status=303)
+        return redirect(self.auth.home if await logins.current_user() else url_for("auth.login"), status=303)
 
     # -- passwords -----------------------------------------------------------------------------------------------------
 
@@ -271,15 +271,13 @@ class Pages:
         allowed = await self.auth.throttle.may_mail(request, f"{template}:{somebody.email}")
         if user is not None and allowed:
             await mail.send(message)
+        else:  # what sending costs before the mail leaves in the background
+            message.with_sender(mail.sender).as_email()
 
     def _judge(self, form: AccountForm, name: str, about: list[str]) -> None:
         question = form.questions[name]
         if not question.errors:
             question.errors += self.auth.passwords.rules.problems(question.value, about)
-
-    async def _visitor(self, request: Request) -> User | None:
-        found: User | None = await request.app.scope_of(request).get(self.auth.model | None)
-        return found
 
     def _next(self, request: Request, sent: Mapping[str, Any], default: str | None = None) -> str:
         wanted = sent.get("next")

@@ -16,6 +16,7 @@ from demijohn.mail.folder import MailFolder
 from demijohn.mail.mailbox import Mailbox
 from demijohn.mail.message import Attachment, Message, Recipients
 from demijohn.mail.outbox import Outbox
+from demijohn.mail.outgoing import Outgoing
 from demijohn.mail.protocols import MailBackend
 from demijohn.mail.smtp import SMTP, Encryption
 from demijohn.types import CommitHooks, Renderer
@@ -71,6 +72,7 @@ class Mail:
             self._backend = backend_for(self._url.reveal())
         self._app: Any = None
         self.outbox = Outbox(lambda: self.backend)
+        self._outgoing: Outgoing | None = None
 
     def install(self, app: "App") -> None:
         """Plug into the app: the service, the queue's life, the check, the test helper."""
@@ -79,6 +81,9 @@ class Mail:
         app.lifespan.add(self._life)
         app.checks.add(self._check, deploy=True)
         app.test_helpers.add("mailbox", self._test_mailbox)
+        if app.debug and app.settings.env != "production":
+            self._outgoing = Outgoing()
+            self._outgoing.install(app)
 
     @property
     def backend(self) -> MailBackend:
@@ -197,6 +202,8 @@ class Mail:
             # Whether somebody gets a mail must not show in the answer; it is in the log.
             logger.exception("A message was not sent")
             return
+        if self._outgoing is not None:
+            self._outgoing.add(message)
         if backend.is_immediate:
             await backend.send([message])
         else:
