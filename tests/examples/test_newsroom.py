@@ -14,6 +14,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.axe import SOURCE
 from tests.house.repository import ROOT
 
 pytestmark = pytest.mark.slow
@@ -163,3 +164,26 @@ def test_a_walk_through_the_site(page: Page, site: str) -> None:
     page.goto(f"{site}/admin/article/")
     expect(page.get_by_text("The bottle that outlived its ship").first).to_be_visible()
     assert wrong == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_it(page: Page, site: str, scheme: str) -> None:
+    """axe-core finds nothing on the pages of the site, of accounts and of the guestbook, either way round."""
+    page.emulate_media(color_scheme=scheme)
+    found = []
+    for path in (
+        "/",
+        "/news",
+        "/ar/news",
+        "/news/a-letter-about-lids",
+        "/login",
+        "/de/signup",
+        "/password-reset",
+        "/guestbook/",
+    ):
+        page.goto(f"{site}{path}")
+        page.evaluate(SOURCE)
+        report = page.evaluate("axe.run().then(result => result.violations)")
+        found += [(path, one["id"], one["nodes"][0]["html"][:200]) for one in report]
+    assert found == []
