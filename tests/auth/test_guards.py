@@ -70,6 +70,9 @@ async def test_htmx_goes_to_the_login_page_as_a_whole(app: App, visitor: AsyncCl
     answer = await visitor.get("/me", headers=headers)
     assert answer.status_code == 401
     assert answer.headers["hx-redirect"] == "/login?next=%2Flist%3Fpage%3D2"
+    for wrong in ("http://[", "http://a:b/", ""):
+        answer = await visitor.get("/me", headers={**headers, "hx-current-url": wrong})
+        assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/login")
 
 
 async def test_a_socket_asks_for_the_user(app: App, visitor: AsyncClient, ann: User) -> None:

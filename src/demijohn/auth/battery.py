@@ -177,8 +177,10 @@ class Auth(Generic[U]):
             return problem_response(error, request)
         if request.htmx:
             # The login page is no part of another page: the whole one goes there, and back to where it was.
-            shown = request.htmx.current_url
-            path = URL(shown).path_and_query if shown else ""
+            try:
+                path = URL(request.htmx.current_url or "").path_and_query
+            except ValueError:  # a client may send anything
+                path = ""
             answer = problem_response(error, request)
             answer.headers["hx-redirect"] = self.login_url(path)
             return answer
