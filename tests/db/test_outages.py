@@ -388,6 +388,7 @@ async def test_a_process_that_is_killed_while_it_commits(sqlite: Database) -> No
         process = subprocess.Popen(
             [sys.executable, "-c", KILLED, f"sqlite:///{path}", str(round_ * 100_000)],
             stdout=subprocess.PIPE, cwd=Path(__file__).parents[2], env={**os.environ, "PYTHONPATH": "."},
+            bufsize=0,  # `communicate` would not see what `readline` had read ahead
         )  # fmt: skip
         assert process.stdout is not None
         acknowledged.append(int(process.stdout.readline()))
