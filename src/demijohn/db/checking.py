@@ -1,7 +1,7 @@
 """The constraints of fields, held when objects are written: one compiled check per model."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -239,6 +239,9 @@ def check_types(model: type[Declarative], rows: Sequence[Mapping[str, Any]]) -> 
         ValidationFailed: A value is of another kind than its column.
     """
     checker = _checker(model)
+    with suppress(TypeError, ValueError, ArithmeticError):
+        if all(map(checker.types, rows)):
+            return
     errors: list[FieldError] = []
     for index, row in enumerate(rows):
         if not _holds(checker.types, row):
