@@ -15,6 +15,7 @@ from demijohn.db import (
     QuerySet,
     UUIDModel,
     belongs_to,
+    belongs_to_any,
     column,
     foreign_key,
     has_many,
@@ -53,6 +54,10 @@ class Profile(Base):
     user: Mapped[User] = belongs_to(back="profile", unique=True)
 
 
+class Note(Base):
+    about: Mapped["Post | Profile"] = belongs_to_any(back="notes")
+
+
 class Event(UUIDModel):
     __abstract__ = True
     name: Mapped[str] = column()
@@ -71,6 +76,12 @@ async def columns_and_relations(post: Post, user: User, event: Event) -> None:
     assert_type(user.profile, Profile | None)
     assert_type(event.id, UUID)
     assert_type(Post.title, InstrumentedAttribute[str])
+
+
+async def to_any(note: Note, post: Post, tag: Tag) -> None:
+    assert_type(note.about, Post | Profile)
+    assert_type(await Note.create(about=post), Note)
+    Note(about=tag)  # type: ignore[arg-type]
 
 
 async def constructor(me: User) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from demijohn.app import App
 from demijohn.db import Database, Mapped, Model, column
@@ -11,6 +12,7 @@ from demijohn.errors import DemijohnError
 from demijohn.migrations import Migrations
 from demijohn.migrations.faults import UnsafeMigration
 from demijohn.testing.commands import CommandRunner
+from tests.migrations.conftest import Bench
 
 
 class Shelf(Model, isolated=True):
@@ -127,6 +129,25 @@ def test_the_error_page_can_apply_what_is_pending(app: App) -> None:
     CommandRunner(app)("makemigrations")
     lines = app.actions.required("migrate")()
     assert "0001_initial applied" in lines[0]
+
+
+async def test_the_error_page_offers_it_where_a_table_is_missing(bench: Bench) -> None:
+    """A missing table or column is what a pending migration mends, on every server; another error is not."""
+    app = App()
+    app.use(bench.database)
+    app.freeze()
+    applies = app.actions.required("migrate").applies_to
+    for statement in ("select * from nowhere_to_be_found", "select no_such_column from (select 1 as a) as t"):
+        with pytest.raises(DBAPIError) as missing:
+            async with bench.database.unit():
+                await bench.database.execute(statement)
+        assert applies(missing.value), statement
+    with pytest.raises(DBAPIError) as other:
+        async with bench.database.unit():
+            await bench.database.execute("select from where")
+    assert not applies(other.value)
+    assert not applies(ZeroDivisionError())
+    await bench.database.dispose()
 
 
 def test_the_battery_comes_with_a_database(tmp_path: Path) -> None:

@@ -71,3 +71,19 @@ def test_a_project_is_told(bench: Bench) -> None:
     after = bench.models(metadata(("post", sa.Column("title", sa.String(20), index=True))))
     found = [one.kind for _, one in after.findings(after.make())]
     assert found == (["index-locks"] if bench.backend == "postgresql" else [])
+
+
+def test_a_small_table_of_sqlite_is_copied_without_a_word(sqlite: Bench) -> None:
+    """A copy holds nobody up while the table is small; from ten thousand rows on it is told."""
+    first = sqlite.models(metadata(("post", sa.Column("title", sa.String(20)))))
+    first.make()
+    first.migrate()
+    sqlite.sql("insert into post (id, title) values (1, 'x')")
+    after = sqlite.models(metadata(("post", sa.Column("title", sa.String(40)))))
+    made = after.make()
+    assert after.findings(made) == []
+    sqlite.sql(
+        "with recursive n(i) as (select 2 union all select i + 1 from n where i < 10001) "
+        "insert into post (id, title) select i, 'x' from n"
+    )
+    assert [one.kind for _, one in after.findings(made)] == ["copies-table"]

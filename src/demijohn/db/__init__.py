@@ -43,6 +43,7 @@ from demijohn.db.faults import (
     QueryError,
     TransactionLost,
 )
+from demijohn.db.generic import belongs_to_any
 from demijohn.db.mixins import Ordered, SoftDelete, Timestamps
 from demijohn.db.models import Model, UUIDModel
 from demijohn.db.outages import (
@@ -94,6 +95,7 @@ __all__ = [
     "ValueRefused",
     "avg_of",
     "belongs_to",
+    "belongs_to_any",
     "column",
     "count_of",
     "exists_of",

@@ -1,6 +1,6 @@
 """Models as parameters of handlers: loaded by the path, or made of a body that may set listed fields only."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -15,14 +15,15 @@ from demijohn.app.signatures import name_of, optional, read_parameters, stripped
 from demijohn.db.converters import ModelConverter
 from demijohn.db.declarative import Declarative
 from demijohn.db.descriptions import describe, python_type, typed
+from demijohn.db.faults import unknown
 from demijohn.db.models import Model
-from demijohn.db.relations import Link, key_of
+from demijohn.db.relations import Link, key_of, links_of
 from demijohn.db.violations import ValueRefused
 from demijohn.errors import ConfigurationError, FieldError, NotFound, ValidationFailed
 from demijohn.http import Request
 from demijohn.routing import Converter, Parameter, Route
 from demijohn.routing.converters import CONVERTERS, StrConverter
-from demijohn.schema import field_error
+from demijohn.schema import Field, field_error
 
 __all__ = ["bind_model", "bind_models", "is_list_of_models", "is_model", "resolve_converter"]
 
@@ -170,15 +171,14 @@ def _body_binder(
 ) -> Binder:
     if body.include is None and body.exclude is None:
         raise _no_fields(model, parameter)
-    names = _allowed(model, body, parameter)
     partial = body.partial or load is not None
+    names = _allowed(model, body, parameter, partial=partial)
     struct = _struct(model, names, partial=partial)
     read_as: Any = list[struct] if many else struct  # type: ignore[valid-type]
     if body.embed:
         wire = body.alias or parameter.name
         read_as = msgspec.defstruct("Body", [(wire, read_as)], forbid_unknown_fields=True)
     reader = BodyReader(read_as)
-    links = {name: field.extra["relation"] for name, field in describe(model).items() if "relation" in field.extra}
     place: tuple[str | int, ...] = ("body", body.alias or parameter.name) if body.embed else ("body",)
 
     async def get(request: Request) -> Any:
@@ -189,8 +189,8 @@ def _body_binder(
         if body.embed:
             value = getattr(value, body.alias or parameter.name)
         if many:
-            return [await _made(model, one, links, None, (*place, index)) for index, one in enumerate(value)]
-        return await _made(model, value, links, existing, place)
+            return [await _made(model, one, None, (*place, index)) for index, one in enumerate(value)]
+        return await _made(model, value, existing, place)
 
     given = Input("body", "", type=read_as, required=parameter.default is MISSING, media_types=("application/json",))
     return Binder(get, is_async=True, inputs=(given,), reads_body=True)
@@ -200,7 +200,19 @@ async def _read(reader: BodyReader, request: Request, *, form: bool) -> tuple[An
     return await (reader.read_any if form else reader.read)(request, None)
 
 
-def _allowed(model: type[Model], body: Body, parameter: HandlerParameter) -> list[str]:
+def _split(names: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the names of a model's own fields, and by relation those of what is nested (`lines.pieces`)."""
+    own: dict[str, None] = {}
+    nested: dict[str, list[str]] = {}
+    for name in names:
+        head, dot, rest = name.partition(".")
+        own[head] = None
+        if dot:
+            nested.setdefault(head, []).append(rest)
+    return list(own), nested
+
+
+def _allowed(model: type[Model], body: Body, parameter: HandlerParameter, *, partial: bool) -> list[str]:
     fields = describe(model)
     if body.include is not None:
         names = list(body.include)
@@ -211,30 +223,64 @@ def _allowed(model: type[Model], body: Body, parameter: HandlerParameter) -> lis
             for name, field in fields.items()
             if name not in left_out and not field.readonly and not field.private and "key_of" not in field.extra
         ]
-    for name in (*names, *(body.exclude or ())):
-        if name not in fields:
-            from demijohn.db.faults import unknown
+    for name in body.exclude or ():
+        _known(model, name, parameter)
+    _check_fields(model, names, parameter, partial=partial)
+    return names
 
-            raise ConfigurationError(
-                f"Body(...) of `{parameter.name}` in {name_of(parameter.function)} names {name!r}, and "
-                f"{model.__name__} has no such field.{unknown(name, fields)}",
-                why=f"Its fields are {', '.join(fields)}.",
-                fix="Name fields of the model.",
-                code="DJN-810",
-            )
-    for name in names:
-        field = fields[name]
+
+def _known(model: type[Declarative], name: str, parameter: HandlerParameter) -> Field:
+    fields = describe(model)
+    if name not in fields:
+        raise ConfigurationError(
+            f"Body(...) of `{parameter.name}` in {name_of(parameter.function)} names {name!r}, and "
+            f"{model.__name__} has no such field.{unknown(name, fields)}",
+            why=f"Its fields are {', '.join(fields)}.",
+            fix="Name fields of the model.",
+            code="DJN-810",
+        )
+    return fields[name]
+
+
+def _check_fields(model: type[Declarative], names: list[str], parameter: HandlerParameter, *, partial: bool) -> None:
+    own, nested = _split(names)
+    for name in own:
+        field = _known(model, name, parameter)
+        link: Link | None = field.extra.get("relation")
+        if name in nested:
+            _check_nested(model, name, link, parameter, partial=partial)
+            if link is not None:
+                _check_fields(link.cls, nested[name], parameter, partial=False)
+            continue
         if field.readonly or field.private:
             kind = "readonly" if field.readonly else "private"
             raise ConfigurationError(
                 f"Body(include=[..., {name!r}]) of `{parameter.name}` in {name_of(parameter.function)} lets a client "
-                "set "
-                f"a {kind} field.",
+                f"set a {kind} field.",
                 why=f"{model.__name__}.{name} is {kind}: no client may write it.",
                 fix=f"Take {name!r} out of the list, and set it in the handler.",
                 code="DJN-810",
             )
-    return names
+
+
+def _check_nested(
+    model: type[Declarative], name: str, link: Link | None, parameter: HandlerParameter, *, partial: bool
+) -> None:
+    where = f"Body(include=[..., '{name}. ...']) of `{parameter.name}` in {name_of(parameter.function)}"
+    if link is None or link.kind == "many_to_many":
+        raise ConfigurationError(
+            f"{where} goes into {model.__name__}.{name}, which is no relation that owns its rows.",
+            why="Only rows that are made with the object can be nested; rows that are there come by key.",
+            fix=f"Name it without a dot: {name!r}",
+            code="DJN-810",
+        )
+    if partial and link.kind != "belongs_to" and not link.options.get("orphans"):
+        raise ConfigurationError(
+            f"{where} would replace the rows of {model.__name__}.{name}.",
+            why="Nobody has said that those which are left out may be deleted.",
+            fix=f"{name}: Mapped[...] = {link.kind}(..., delete_orphans=True)",
+            code="DJN-810",
+        )
 
 
 def _key_type(model: type[Declarative]) -> Any:
@@ -243,25 +289,28 @@ def _key_type(model: type[Declarative]) -> Any:
     return types[0] if len(types) == 1 else tuple[tuple(types)]  # type: ignore[misc]
 
 
-def _struct(model: type[Model], names: list[str], *, partial: bool) -> type[msgspec.Struct]:
-    """Make the Struct that a body is read into: its fields in the types of the model, relations as keys."""
+def _struct(model: type[Declarative], names: list[str], *, partial: bool) -> type[msgspec.Struct]:
+    """Make the Struct that a body is read into: fields in the types of the model, relations as keys or nested."""
     fields: list[Any] = []
     described = describe(model)
-    for name in names:
+    own, nested = _split(names)
+    for name in own:
         field = described[name]
         link: Link | None = field.extra.get("relation")
         if link is None:
             tp: Any = typed(field)
+        elif name in nested:
+            inner = _struct(link.cls, nested[name], partial=False)
+            many = link.kind == "has_many"
+            tp = list[inner] if many else inner | None if field.nullable else inner  # type: ignore[valid-type]
         else:
             key = _key_type(link.cls)
             tp = list[key] if link.kind == "many_to_many" else key | None if field.nullable else key  # type: ignore[valid-type]
-        if partial:
-            fields.append((name, tp | msgspec.UnsetType if isinstance(tp, type) else _or_unset(tp), msgspec.UNSET))
-        elif field.required:
-            fields.append((name, tp))
-        else:
-            # What is not sent is left to the constructor, which knows the defaults.
+        if partial or not field.required:
+            # What is not sent is left as it is, or to the constructor, which knows the defaults.
             fields.append((name, _or_unset(tp), msgspec.UNSET))
+        else:
+            fields.append((name, tp))
     return msgspec.defstruct(f"{model.__name__}Body", fields, kw_only=True, forbid_unknown_fields=True)
 
 
@@ -271,28 +320,36 @@ def _or_unset(tp: Any) -> Any:
     return Union[tp, msgspec.UnsetType]  # noqa: UP007 - made at run time
 
 
-async def _made(
-    model: type[Model], body: Any, links: dict[str, Link], existing: Any, place: tuple[str | int, ...]
-) -> Any:
+async def _made(model: type[Declarative], body: Any, existing: Any, place: tuple[str | int, ...]) -> Any:
     values: dict[str, Any] = {}
     errors: list[FieldError] = []
+    links = links_of(model)
     for name in body.__struct_fields__:
         value = getattr(body, name)
         if value is msgspec.UNSET:
             continue
         link = links.get(name)
         if link is not None and value is not None:
-            value = await _related(link, value, (*place, name), errors)
+            if existing is not None and name in sql_inspect(existing).unloaded:
+                await existing.load(name)  # the difference is written, so what is there has to be known
+            try:
+                value = await _value(link, value, existing, (*place, name), errors)
+            except ValidationFailed as failed:
+                errors += failed.errors
         values[name] = value
     if errors:
         raise ValidationFailed(errors)
-    if existing is None:
-        return model(**values)
-    for name in values:
-        link = links.get(name)
-        if link is not None and link.kind == "many_to_many" and name in sql_inspect(existing).unloaded:
-            await existing.load(name)  # the difference is written, so what is there has to be known
-    return existing.assign(values)
+    return model(**values) if existing is None else existing.assign(values)
+
+
+async def _value(link: Link, value: Any, existing: Any, place: tuple[str | int, ...], errors: list[FieldError]) -> Any:
+    """Return the object or objects of a relation: new ones where they are nested, else those with the keys."""
+    if isinstance(value, msgspec.Struct):
+        current = None if existing is None else getattr(existing, link.name)
+        return await _made(link.cls, value, current, place)
+    if link.kind == "has_many":
+        return [await _made(link.cls, one, None, (*place, index)) for index, one in enumerate(value)]
+    return await _related(link, value, place, errors)
 
 
 async def _related(link: Link, value: Any, place: tuple[str | int, ...], errors: list[FieldError]) -> Any:

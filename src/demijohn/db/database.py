@@ -29,6 +29,7 @@ from demijohn.db.faults import QueryError
 from demijohn.db.models import Model
 from demijohn.db.outages import is_lost_race
 from demijohn.db.pinning import pinned
+from demijohn.db.replicas import remember_writes, wrote_lately
 from demijohn.db.units import Home, Scope, Unit, _scope, current_unit, work
 from demijohn.db.watching import queries_so_far
 from demijohn.errors import ServiceUnavailable
@@ -50,7 +51,8 @@ class Database:
             server's limit.
         timeouts: How long things may take; see `DatabaseTimeouts`.
         pooler: `"pgbouncer"` where PgBouncer in transaction mode stands before PostgreSQL.
-        replicas: URLs of read replicas. A unit of work reads from one of them until it writes.
+        replicas: URLs of read replicas. A unit of work reads from one of them until it writes, unless its client wrote
+            a moment ago.
         options: Passed to the driver: arguments of asyncpg, asyncmy or oracledb; of `Store` for SQLite.
 
     Example:
@@ -128,6 +130,8 @@ class Database:
         if self.alias == "default":
             app.provide(Session, lambda: self.session)
             app.provide(Database, value=self)
+        if self._replicas:
+            app.after_request(remember_writes(self, self.timeouts.replica), inline=True)
         app.health.add(self.name, self.probe)
         app.test_helpers.add(self.name.replace(":", "_"), lambda harness: pinned(self))
         app.lifespan.add(self._life)
@@ -186,10 +190,10 @@ class Database:
     def reader(self, unit: Unit) -> Resources:
         """Return where a read of a unit goes.
 
-        That is a replica, where there is one and the unit wrote nothing yet.
+        That is a replica, where there is one, the unit wrote nothing yet, and its client not a moment ago.
         """
         resources = self.resources(unit.scope.loop)
-        if len(resources) > 1 and not unit.wrote:
+        if len(resources) > 1 and not (unit.wrote or unit.is_begun() or wrote_lately()):
             return resources[1 + id(unit) // 64 % (len(resources) - 1)]
         return resources[0]
 

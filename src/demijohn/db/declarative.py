@@ -17,6 +17,7 @@ from demijohn.db import loading as _loading  # noqa: F401 - it adds the loader s
 from demijohn.db.annotations import annotations_of
 from demijohn.db.columns import SPEC, Spec, resolve_type, spec_of
 from demijohn.db.faults import ModelError, unknown
+from demijohn.db.generic import AnyLink, prepare_any, settle_any
 from demijohn.db.relations import Link, prepare_links, settle
 from demijohn.db.storage import BIG_KEY, uuid7
 from demijohn.errors import NameElsewhere
@@ -98,6 +99,7 @@ class Declarative(DeclarativeBase, metaclass=_Naming):
     __database__: ClassVar[str] = "default"
     __page__: ClassVar[str] = ""
     __links__: ClassVar[dict[str, Link]] = {}
+    __any_links__: ClassVar[dict[str, AnyLink]] = {}
     __pending__: ClassVar[list[Link]] = []
     __made__: ClassVar[set[str]] = set()
 
@@ -115,11 +117,13 @@ class Declarative(DeclarativeBase, metaclass=_Naming):
         _name_table(cls)
         _add_key(cls)
         cls.__links__ = prepare_links(cls)
+        prepare_any(cls)
         _set_mapper_arguments(cls)
         super().__init_subclass__(**options)
         if cls.__dict__.get("__table__") is not None:
             cast("Table", cls.__table__).info.setdefault("database", cls.__database__)
         settle(cls)
+        settle_any(cls)
 
     if not TYPE_CHECKING:  # a checker makes the constructor of each model from its fields
 

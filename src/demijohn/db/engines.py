@@ -32,6 +32,7 @@ class DatabaseTimeouts:
         lock: For a lock that somebody else holds (SQLite: for the other writers).
         idle: For a transaction in which nothing happens (PostgreSQL).
         recycle: The age at which a connection is replaced.
+        replica: How long a client that wrote reads from the primary, where there are replicas.
     """
 
     checkout: float = 2.0
@@ -39,6 +40,7 @@ class DatabaseTimeouts:
     lock: float = 5.0
     idle: float = 60.0
     recycle: float = 1800.0
+    replica: float = 2.0
 
 
 def _load_sqlite() -> Any:

@@ -11,6 +11,7 @@ from demijohn.db import bulk, writing
 from demijohn.db.addresses import page_of
 from demijohn.db.columns import column, foreign_key
 from demijohn.db.declarative import Declarative
+from demijohn.db.generic import belongs_to_any
 from demijohn.db.querysets import QuerySet
 from demijohn.db.relations import belongs_to, has_many, has_one, many_to_many
 from demijohn.db.storage import uuid7
@@ -26,7 +27,17 @@ T = TypeVar("T")
 
 @dataclass_transform(
     kw_only_default=True,
-    field_specifiers=(column, foreign_key, belongs_to, has_many, has_one, many_to_many, mapped_column, relationship),
+    field_specifiers=(
+        column,
+        foreign_key,
+        belongs_to,
+        belongs_to_any,
+        has_many,
+        has_one,
+        many_to_many,
+        mapped_column,
+        relationship,
+    ),
 )
 class Model(Declarative):
     """The base of all models: a SQLAlchemy 2.1 declarative class.

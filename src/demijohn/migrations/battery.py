@@ -55,7 +55,7 @@ class Migrations:
         self._app = app
         app.commands.add_source(self._commands)
         app.checks.add(self._check)
-        app.actions.add("migrate", self.apply_pending)
+        app.actions.add("migrate", _Apply(self))
 
     def project(self, alias: str = "default") -> "Project":
         """Return the history and the database of an alias.
@@ -94,3 +94,28 @@ class Migrations:
         from demijohn.migrations.checking import check_all
 
         return check_all(dict.fromkeys(self.aliases(), self.project))
+
+
+class _Apply:
+    """Apply the pending migrations."""
+
+    def __init__(self, migrations: Migrations) -> None:
+        self._migrations = migrations
+
+    def __call__(self) -> list[str]:
+        return self._migrations.apply_pending() or ["No migration is pending."]
+
+    def applies_to(self, error: BaseException) -> bool:
+        """Return whether an error says that a table or column is missing."""
+        seen: BaseException | None = error
+        while seen is not None:
+            original: Any = getattr(seen, "orig", None) or seen
+            first = original.args[0] if getattr(original, "args", None) else None
+            if getattr(original, "sqlstate", None) in {"42P01", "42703"} or first in {1146, 1054}:
+                return True
+            if any(words in str(original) for words in ("no such table", "no such column", "has no column named")):
+                return True
+            if str(original).startswith(("ORA-00942", "ORA-00904")):
+                return True
+            seen = seen.__cause__
+        return False

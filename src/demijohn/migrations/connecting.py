@@ -71,6 +71,11 @@ def engine_for(database: Database, *, url: str | None = None, limits: MigrationL
 
         engine.dialect.ddl_compiler = DDLCompiler
 
+    elif backend == "oracle":
+        from demijohn.db.dialects.oracle import DDLCompiler as Counting
+
+        engine.dialect.ddl_compiler = Counting
+
     @event.listens_for(engine, "connect")
     def prepare(raw: Any, record: Any) -> None:
         cursor = raw.cursor()

@@ -156,7 +156,7 @@ def lint(
         family: `sqlite`, `postgresql`, `mysql` or `mariadb`.
         version: The version of the server.
         accepts: Kinds that somebody looked at and accepted.
-        is_empty: Whether a table has no rows, so that no lock is long.
+        is_empty: Whether a table has so few rows that no lock is long.
     """
     silent = set(accepts)
     found = [" ".join(one.split()).rstrip(";") for one in statements]
