@@ -3,27 +3,21 @@
 demijohn run todo.py
 """
 
-from itertools import count
 from typing import Annotated, Literal
 
-import msgspec
-
-from demijohn import App, Form, Page, Request, abort, flash, redirect, url_for
+from demijohn import App, Body, Page, Request, flash, redirect, url_for
+from demijohn.db import Database, Mapped, Model, column
 from demijohn.sessions import SessionData
 
 app = App(templates="templates/todo")
+db = app.use(Database("sqlite://"))  # gone with the process; "sqlite:///todo.db" and `demijohn migrate` keep it
 
 Which = Literal["all", "open", "done"]
 
 
-class Todo(msgspec.Struct):
-    id: int
-    title: str
-    done: bool = False
-
-
-class NewTodo(msgspec.Struct):
-    title: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+class Todo(Model):
+    title: Mapped[str] = column(max_length=200, min_length=1)
+    done: Mapped[bool] = column(default=False, index=True)
 
 
 class View(SessionData):
@@ -32,82 +26,75 @@ class View(SessionData):
     which: Which = "all"
 
 
-numbers = count(1)
-todos: dict[int, Todo] = {}
+@app.on_startup
+async def make_table():
+    async with db.unit():
+        await db.create_all()
 
 
-def find(number: int) -> Todo:
-    return todos.get(number) or abort(404, f"There is no to-do {number}.")
-
-
-def make(title: str) -> Todo:
-    todo = Todo(next(numbers), title)
-    todos[todo.id] = todo
-    return todo
-
-
-def listed(view: View) -> Page:
+async def listed(view: View) -> Page:
     """The page, of which htmx gets the list alone."""
-    shown = [todo for todo in todos.values() if view.which == "all" or todo.done == (view.which == "done")]
+    todos = Todo.query().order_by("id")
+    shown = todos if view.which == "all" else todos.where(done=view.which == "done")
     return Page(
         "list.html#list",
-        todos=shown,
+        todos=await shown,
         which=view.which,
-        left=sum(not todo.done for todo in todos.values()),
-        total=len(todos),
+        left=await Todo.where(done=False).count(),
+        total=await Todo.query().count(),
     )
 
 
-def answer(request: Request, view: View):
+async def answer(request: Request, view: View):
     """The list for htmx, or back to the page for a browser without scripts."""
-    return listed(view) if request.htmx else redirect(url_for(home), status=303)
+    return await listed(view) if request.htmx else redirect(url_for(home), status=303)
 
 
 @app.get("/")
 async def home(view: View, which: Which | None = None):
     if which is not None:
         view.which = which
-    return listed(view)
+    return await listed(view)
 
 
 @app.post("/todos")
-async def add(todo: Annotated[NewTodo, Form()], request: Request, view: View):
-    make(todo.title)
+async def add(todo: Annotated[Todo, Body(include=["title"], form=True)], request: Request, view: View):
+    await todo.save()
     if not request.htmx:
         flash("Added", "success")
-    return answer(request, view)
+    return await answer(request, view)
 
 
 @app.post("/todos/{number:int}/toggle")
 async def toggle(number: int, request: Request, view: View):
-    todo = find(number)
-    todo.done = not todo.done
-    return answer(request, view)
+    todo = await Todo.query().for_update().get_or_404(number)
+    await todo.assign(done=not todo.done).save()
+    return await answer(request, view)
 
 
 @app.post("/todos/{number:int}/delete")
 async def remove(number: int, request: Request, view: View):
-    todo = find(number)
-    del todos[number]
+    todo = await Todo.get_or_404(number)
+    await todo.delete()
     if not request.htmx:
         flash(f"Deleted: {todo.title}", "warning")
-    return answer(request, view)
+    return await answer(request, view)
 
 
 @app.get("/api/todos")
 async def index(done: bool | None = None):
-    return [todo for todo in todos.values() if done is None or todo.done is done]
+    todos = Todo.query().order_by("id")
+    return await (todos if done is None else todos.where(done=done))
 
 
 @app.post("/api/todos", status=201)
-async def create(todo: NewTodo):
-    return make(todo.title)
+async def create(todo: Annotated[Todo, Body(include=["title"])]):
+    return await todo.save()
 
 
-@app.delete("/api/todos/{number:int}")
-async def delete(number: int) -> None:
-    find(number)
-    del todos[number]
+@app.delete("/api/todos/{todo}", status=204)
+async def delete(todo: Todo):
+    await todo.delete()
 
 
 @app.errorhandler(404)

@@ -145,3 +145,20 @@ async def test_what_cannot_be_nested(fields: list[str], words: str) -> None:
     app.use(Database("sqlite://"))
     with pytest.raises(ConfigurationError, match=words):
         app.freeze()
+
+
+async def test_forms_may_hold_more_than_their_fields(app: App, database: Database) -> None:
+    """`Body(form=True)` reads the form of a browser, whose token and button are no fields of the model."""
+
+    @app.post("/makers", status=201)
+    async def create(maker: Annotated[Maker, Body(include=["name"], form=True)]) -> Any:
+        return await maker.save()
+
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    made = await call(app, "POST", "/makers", body=b"csrf_token=abc&name=Ann&save=1", headers=kind)
+    assert made.status == 201, made.body
+    wrong = await call(app, "POST", "/makers", body=b"name=much+too+long+a+name", headers=kind)
+    assert (wrong.status, b"max_length" in wrong.body) == (422, True)
+    assert (await send(app, "POST", "/makers", {"name": "Bob"}))[0] == 201
+    async with database.unit():
+        assert await Maker.query().order_by("id").scalars(Maker.name).all() == ["Ann", "Bob"]

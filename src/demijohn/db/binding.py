@@ -23,7 +23,7 @@ from demijohn.errors import ConfigurationError, FieldError, NotFound, Validation
 from demijohn.http import Request
 from demijohn.routing import Converter, Parameter, Route
 from demijohn.routing.converters import CONVERTERS, StrConverter
-from demijohn.schema import Field, field_error
+from demijohn.schema import Field, converter, field_error
 
 __all__ = ["bind_model", "bind_models", "is_list_of_models", "is_model", "resolve_converter"]
 
@@ -197,7 +197,17 @@ def _body_binder(
 
 
 async def _read(reader: BodyReader, request: Request, *, form: bool) -> tuple[Any, list[FieldError] | None]:
-    return await (reader.read_any if form else reader.read)(request, None)
+    kind = request.headers.line(b"content-type")
+    if form and kind and kind.lower().startswith((b"multipart/form-data", b"application/x-www-form-urlencoded")):
+        # A form holds more than its fields: the token against forgery, the name of the button.
+        data = await request.form()
+        known = getattr(reader.tp, "__struct_fields__", ())
+        fields = {name: data.getlist(name) for name in data if name in known}
+        try:
+            return converter(reader.tp, text=True, form=True, place=("body",))(fields), None
+        except ValidationFailed as failed:
+            return None, failed.errors
+    return await reader.read(request, None)
 
 
 def _split(names: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]:

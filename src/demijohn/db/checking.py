@@ -15,6 +15,7 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.types import TypeEngine
 
 from demijohn._lib.sentinels import MISSING
+from demijohn._lib.translation import gettext_noop as _
 from demijohn.db.declarative import Declarative
 from demijohn.db.descriptions import describe, typed
 from demijohn.db.storage import DecimalType, UTCDateTime
@@ -24,7 +25,7 @@ from demijohn.schema.rules import Rule, rules_of
 
 __all__ = ["check_rows", "check_session", "check_types", "is_expression", "unchecked"]
 
-MESSAGES.setdefault("characters", "This holds characters that cannot be stored.")
+MESSAGES.setdefault("characters", _("This holds characters that cannot be stored."))
 _FAMILIES: dict[type, str] = {
     str: "text",
     bytes: "bytes",

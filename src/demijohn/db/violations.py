@@ -19,7 +19,7 @@ __all__ = ["ForeignKeyViolation", "StillReferenced", "UniqueViolation", "ValueRe
 
 MESSAGES.setdefault("unique", _("This value is taken already."))
 MESSAGES.setdefault("foreign_key", _("There is no such {target}."))
-MESSAGES.setdefault("unfit", "This value does not fit: it is too large, too long, or holds characters it cannot keep.")
+MESSAGES.setdefault("unfit", _("This value does not fit: it is too large, too long, or no text."))
 MESSAGES.setdefault("check", _("This is not allowed: {constraint}."))
 
 
