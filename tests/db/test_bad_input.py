@@ -35,6 +35,7 @@ class Parcel(Base):
     number: Mapped[int] = column(default=0)
     large: Mapped[int] = column(default=0, big=True)
     sent_at: Mapped[datetime | None]
+    photo: Mapped[str | None] = column(max_length=255, format="storage-key")
     inside: Mapped["Parcel | None"] = belongs_to(back="parcels")
 
 
@@ -154,6 +155,11 @@ async def test_a_field_that_does_not_exist(parcels: Database) -> None:
         ({"label": "a", "sent_at": datetime(2026, 1, 1)}, "sent_at", "timezone"),
         ({"label": "a", "sent_at": "2026-01-01"}, "sent_at", "format"),
         ({"label": "a", "inside_id": 2**63}, "inside_id", "le"),
+        ({"label": "a", "photo": "../secrets.env"}, "photo", "format"),
+        ({"label": "a", "photo": "/etc/passwd"}, "photo", "format"),
+        ({"label": "a", "photo": "a/../b.jpg"}, "photo", "format"),
+        ({"label": "a", "photo": "a\\b.jpg"}, "photo", "format"),
+        ({"label": "a", "photo": "a//b.jpg"}, "photo", "format"),
     ],
 )
 async def test_values_that_do_not_fit(parcels: Database, values: dict[str, Any], field: str, code: str) -> None:
@@ -247,6 +253,13 @@ async def test_keys_of_clients(blog: Database) -> None:
     assert (await call(app, "GET", "/search?title=a%00b")).status in {200, 422}
     async with blog.unit():
         assert await User.query().count() == 2
+
+
+async def test_files_are_kept_by_their_key(parcels: Database) -> None:
+    """A key of a storage is a relative path of plain names."""
+    async with parcels.unit():
+        for key in ("cover.jpg", "covers/2026/Moby Dick (2).jpg", "ümlaut/ä.png", "a/b-c_d+e@2x.webp"):
+            assert (await Parcel.create(label="a", photo=key)).photo == key
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

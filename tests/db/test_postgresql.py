@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import ARRAY, Index, Integer, String, extract, func
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy import Index, Integer, String, any_, extract, func
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 
 from demijohn.db import Database, Mapped, Model, column
 from tests.db.conftest import url_of
@@ -52,18 +52,18 @@ async def test_arrays(essays: Database) -> None:
     """Lists come back as lists; they are asked for a member, for several, and for their length."""
     async with essays.unit():
         assert (await Essay.where(title="On corks").one()).scores == [1, 5]
-        assert await Essay.where(Essay.tags.any("glass")).count() == 2  # type: ignore[arg-type]
+        assert await Essay.where(any_(Essay.tags) == "glass").count() == 2
         assert await Essay.where(Essay.tags.contains(["craft", "glass"])).count() == 1
         assert await Essay.where(func.cardinality(Essay.scores) > 1).count() == 1
         essay = await Essay.where(title="On wine").one()
         essay.tags = [*essay.tags, "drink"]
         await essay.save()
-        assert await Essay.where(Essay.tags.any("drink")).count() == 1  # type: ignore[arg-type]
+        assert await Essay.where(any_(Essay.tags) == "drink").count() == 1
 
 
 async def test_full_text(essays: Database) -> None:
     """A generated column with an index is searched by what people type, stemmed and ranked."""
-    asked = func.websearch_to_tsquery("english", "blowing -cork")
+    asked = func.websearch_to_tsquery("english", "blowers -cork")
     async with essays.unit():
         found = await Essay.where(Essay.search.op("@@")(asked)).scalars(Essay.title).all()
         assert found == ["On bottles"]

@@ -1,6 +1,7 @@
 """How Python types are stored: the same value comes back on every backend."""
 
 import enum
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -37,8 +38,19 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
 from demijohn.db.faults import QueryError
+from demijohn.schema import register_format
 
-__all__ = ["DecimalType", "IntEnumType", "TypedJSON", "UTCDateTime", "enum_type", "now", "type_for", "uuid7"]
+__all__ = [
+    "DecimalType",
+    "IntEnumType",
+    "TypedJSON",
+    "UTCDateTime",
+    "enum_type",
+    "is_storage_key",
+    "now",
+    "type_for",
+    "uuid7",
+]
 
 UTC = UTC
 
@@ -47,6 +59,19 @@ def now() -> datetime:
     """Return the present moment, aware and in UTC."""
     return datetime.now(UTC)
 
+
+_STORAGE_KEY = re.compile(r"[\w-][\w .()+@-]*(?:/[\w-][\w .()+@-]*)*")
+
+
+def is_storage_key(text: str) -> bool:
+    """Return whether a text names a file in a storage: `covers/2026/moby.jpg`.
+
+    It is a relative path of plain names, none of which begins with a dot, so that it leads nowhere else.
+    """
+    return len(text) <= 255 and _STORAGE_KEY.fullmatch(text) is not None and not text.endswith((" ", "."))
+
+
+register_format("storage-key", is_storage_key)
 
 _last_uuid7 = 0
 
