@@ -35,8 +35,8 @@ class Forms:
     """
 
     __battery__: ClassVar[str] = "forms"
-    name: ClassVar[str] = "forms"
-    requires: ClassVar[tuple[str, ...]] = ()
+    name = "forms"
+    requires: tuple[str, ...] = ()
 
     def install(self, app: "App") -> None:
         """Plug into the app: the binder, and the templates of forms and generic views."""

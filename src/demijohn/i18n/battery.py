@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from babel import Locale
 
@@ -68,8 +68,8 @@ class Translations:
         en
     """
 
-    name: ClassVar[str] = "i18n"
-    requires: ClassVar[tuple[str, ...]] = ()
+    name = "i18n"
+    requires: tuple[str, ...] = ()
 
     def __init__(
         self,

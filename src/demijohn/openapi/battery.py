@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from demijohn.app import CheckMessage
 from demijohn.errors import ConfigurationError
@@ -51,8 +51,8 @@ class OpenAPI:
         ['/add']
     """
 
-    name: ClassVar[str] = "openapi"
-    requires: ClassVar[tuple[str, ...]] = ()
+    name = "openapi"
+    requires: tuple[str, ...] = ()
 
     def __init__(
         self,

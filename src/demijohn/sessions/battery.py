@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from demijohn.app import Unit, current
 from demijohn.errors import ConfigurationError, OutsideContext
@@ -43,8 +43,8 @@ class Sessions:
         >>> sessions = App().use(Sessions(idle_timeout=timedelta(hours=1)))
     """
 
-    name: ClassVar[str] = "sessions"
-    requires: ClassVar[tuple[str, ...]] = ()
+    name = "sessions"
+    requires: tuple[str, ...] = ()
 
     def __init__(
         self,

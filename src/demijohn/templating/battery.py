@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from time import perf_counter
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from jinja2.ext import Extension
@@ -64,8 +64,8 @@ class Templates:
         >>> templates = App().use(Templates(options={"trim_blocks": True}))
     """
 
-    name: ClassVar[str] = "templating"
-    requires: ClassVar[tuple[str, ...]] = ()
+    name = "templating"
+    requires: tuple[str, ...] = ()
 
     def __init__(
         self,
