@@ -359,3 +359,79 @@ async def test_crafted_rows_are_refused(sqlite: Database, open_site: Open) -> No
     async with sqlite.unit():
         assert await Post.where(title="Crafted").count() == 0
         assert await Post.where(price=1).count() == 1
+
+
+async def test_a_row_is_held_by_the_rules_of_its_model(sqlite: Database, open_site: Open, door: Door) -> None:
+    """Rows of an inline are those that exist for the user and that they may change and, to remove them, delete."""
+    async with sqlite.unit():
+        post = await Post.where(slug="post-1").one()
+        for text in ("free", "locked", "hidden"):
+            await Comment.create(text=text, post=post)
+        keys = {one.text: str(one.id) for one in await Comment.where(post=post).all()}
+
+    class CommentAdmin(ModelAdmin):
+        def query(self, user: Person) -> Any:
+            return super().query(user).where(Comment.text != "hidden")
+
+        def has_change_permission(self, user: Person, obj: Any = None) -> bool:
+            return obj is None or obj.text != "locked"
+
+        def has_delete_permission(self, user: Person, obj: Any = None) -> bool:
+            return obj is None or obj.text != "free"
+
+    client = await open_site(sqlite, (Post, PostAdmin), (Comment, CommentAdmin))
+    page = (await client.get(f"/admin/post/{post.id}/")).text
+    sent = fields_of(page)
+    assert [sent[f"comments-{number}-text"] for number in (0, 1)] == [["On 1"], ["free"]]
+    assert f"Comment {keys['locked']}<" in page  # among those that may be seen
+    assert f"Comment {keys['hidden']}<" not in page
+    for text in ("locked", "hidden"):
+        row = {"comments-1-_key": keys[text], "comments-1-text": "changed"}
+        assert (await client.post(f"/admin/post/{post.id}/", data={**sent, **row})).status_code == 422, text
+        gone = {**row, "comments-1-_removed": "1"}
+        assert (await client.post(f"/admin/post/{post.id}/", data={**sent, **gone})).status_code == 422, text
+    kept = {**sent, "comments-1-_removed": "1"}
+    assert (await client.post(f"/admin/post/{post.id}/", data=kept)).status_code == 422
+    async with sqlite.unit():
+        texts = [one.text for one in await Comment.where(post=post).order_by("id").all()]
+    assert texts == ["On 1", "free", "locked", "hidden"]
+    sent["comments-1-text"] = ["freed"]
+    assert (await client.post(f"/admin/post/{post.id}/", data=sent)).status_code == 303
+    assert "locked" not in "".join((await entries(sqlite))[-1].changes["comments"])
+
+
+async def test_a_row_has_no_field_that_its_page_does_not_take(sqlite: Database, open_site: Open, door: Door) -> None:
+    """What `readonly_for` of a model names can be set neither in an inline nor in the list."""
+
+    class Fixed(ModelAdmin):
+        list_display = ["title", "slug", "published"]
+        list_editable = ["slug", "published"]
+
+        def readonly_for(self, user: Person, obj: Any = None) -> Any:
+            return ["published"] if obj is None or obj.slug != "post-2" else ["published", "slug"]
+
+    class PostInline(StackedInline):
+        model = Post
+        relation = "posts"
+        fields = ["title", "published"]
+
+    writers = type("WriterAdmin", (ModelAdmin,), {"inlines": [PostInline]})
+    client = await open_site(sqlite, (Post, Fixed), (Writer, writers))
+    page = (await client.get("/admin/writer/1/")).text
+    assert 'name="posts-0-title"' in page
+    assert 'name="posts-0-published"' not in page
+    answer = await client.post("/admin/writer/1/", data={**fields_of(page), "posts-1-published": "true"})
+    assert answer.status_code == 422
+    page = (await client.get("/admin/post/?sort=slug")).text
+    assert 'name="edit-2-slug"' in page
+    assert 'name="edit-3-slug"' not in page
+    assert not re.search(r'name="edit-\d+-published"', page)
+    version = re.findall(r'name="edit-2-_version" value="([^"]*)"', page)[0]
+    row = {"edited": "2", "edit-2-_version": version, "edit-2-slug": "post-1b", "edit-2-published": "true"}
+    assert (await client.post("/admin/post/", data={"action": "_edits", **row})).status_code == 303
+    refused = {"edited": "3", "edit-3-_version": "", "edit-3-slug": "x"}
+    assert (await client.post("/admin/post/", data={"action": "_edits", **refused})).status_code == 403
+    async with sqlite.unit():
+        post = await Post.get(2)
+    assert post is not None
+    assert (post.slug, post.published) == ("post-1b", False)

@@ -154,3 +154,29 @@ async def test_a_new_password(database: Database, log_in: LogIn) -> None:
         entry = await LogEntry.where(object_key="3").one()
     assert "river" not in str(entry.changes)
     assert (await root.get("/admin/auth-group/1/password/")).status_code == 404
+
+
+async def test_nobody_takes_over_who_may_more(database: Database, log_in: LogIn) -> None:
+    """Who may change users sets neither the password nor the address of somebody who may what they may not."""
+    async with database.unit():
+        eve = await User.find_by_email("eve@example.org")
+        assert eve is not None
+        eve.is_staff = True
+        eve.grant("user.view", "user.edit")
+        await eve.save()
+    client = await log_in("eve@example.org")
+    password = {"password": "a river of glass", "again": "a river of glass"}
+    page = (await client.get("/admin/site-user/2/")).text
+    assert 'name="display_name"' in page
+    assert 'name="email"' not in page
+    assert "password/" not in page
+    assert (await client.post("/admin/site-user/2/password/", data=password)).status_code == 403
+    sent = {**fields_of(page), "email": "eve2@example.org"}
+    assert (await client.post("/admin/site-user/2/", data=sent)).status_code == 422
+    async with database.unit():
+        eve = await User.find_by_email("eve@example.org")
+        assert eve is not None
+        eve.grant("article.view", "article.edit")
+        await eve.save()
+    assert 'name="email"' in (await client.get("/admin/site-user/2/")).text
+    assert (await client.post("/admin/site-user/2/password/", data=password)).status_code == 303

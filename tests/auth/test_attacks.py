@@ -308,3 +308,14 @@ async def test_a_store_of_limits_that_fails(app: App, visitor: AsyncClient, ann:
     for _ in range(5):
         assert (await visitor.post("/login", json={"email": "a@example.org", "password": "x"})).status_code == 401
     assert (await visitor.post("/login", json={"email": "a@example.org", "password": "x"})).status_code == 429
+
+
+async def test_a_token_from_before_the_login(visitor: AsyncClient, ann: User) -> None:
+    """A token of a form that was known before somebody logged in is worth nothing afterwards."""
+    page = await visitor.get("/login", headers=HTML)
+    token = re.findall(r'name="csrf_token" value="([^"]+)"', page.text)[0]
+    old_browser = {"sec-fetch-site": "", **HTML}
+    fields = {"email": "ann@example.org", "password": PASSWORD, "csrf_token": token}
+    assert (await visitor.post("/login", data=fields, headers=old_browser)).status_code == 303
+    assert (await visitor.post("/logout", data={"csrf_token": token}, headers=old_browser)).status_code == 403
+    assert (await visitor.get("/me")).status_code == 200

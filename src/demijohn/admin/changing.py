@@ -7,7 +7,7 @@ from demijohn import Page, Request, Response, flash, redirect
 from demijohn._lib.translation import gettext as _
 from demijohn.admin.editing import Editor
 from demijohn.admin.finding import find_object, visit_of
-from demijohn.admin.history import changes_of, difference, entries_of, record, snapshot, version_of
+from demijohn.admin.history import changes_of, difference, entries_of, hidden_names, record, snapshot, version_of
 from demijohn.admin.models import LogEntry
 from demijohn.admin.naming import battery_of, label_of, text_key
 from demijohn.admin.options import ModelAdmin, Site
@@ -68,7 +68,8 @@ class Changing:
         given = str(form.get("_version", ""))
         if editor.form.is_submitted and given != present:
             await editor.form.edit(obj)
-            entries = [(entry, changes_of(entry)) for entry in await entries_of(admin, obj, limit=3)]
+            hidden = hidden_names(visit, admin, obj)
+            entries = [(entry, changes_of(entry, hidden=hidden)) for entry in await entries_of(admin, obj, limit=3)]
             page = await self._page(request, editor, version=present, conflict=entries or True)
             page.status = 409
             return page

@@ -3,7 +3,7 @@
 from demijohn._lib.text import did_you_mean
 from demijohn.admin.columns import make_column
 from demijohn.admin.editable import check_editable
-from demijohn.admin.inlines import rows_for
+from demijohn.admin.inlines import fields_of, rows_for
 from demijohn.admin.options import ModelAdmin
 from demijohn.db.descriptions import describe
 from demijohn.schema import records_of
@@ -47,7 +47,7 @@ def check_options(admin: ModelAdmin) -> None:
                     fix='prepopulated_fields = {"slug": ["title"]}',
                 )
     for inline in admin.inlines:
-        rows_for(admin, inline, can_delete=True, queries=lambda model: {})
+        rows_for(admin, inline, fields_of(admin, inline), can_delete=True, queries=lambda model: {})
 
 
 def _entries(admin: ModelAdmin) -> list[tuple[str, list[str | tuple[str, ...]]]]:

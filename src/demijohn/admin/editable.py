@@ -9,7 +9,7 @@ from demijohn.admin.access import Visit
 from demijohn.admin.finding import with_keys
 from demijohn.admin.history import difference, record, snapshot, version_of
 from demijohn.admin.naming import NoSuchKey, label_of, read_key, text_key
-from demijohn.admin.options import ModelAdmin
+from demijohn.admin.options import ModelAdmin, fixed_names
 from demijohn.errors import BadRequest
 from demijohn.forms import ModelForm
 from demijohn.forms.plans import FormPlan
@@ -18,7 +18,7 @@ from demijohn.schema import records_of
 
 __all__ = ["RowForms", "check_editable"]
 
-_made: WeakKeyDictionary[ModelAdmin, tuple[type[ModelForm[Any]], FormPlan]] = WeakKeyDictionary()
+_made: WeakKeyDictionary[ModelAdmin, dict[tuple[str, ...], tuple[type[ModelForm[Any]], FormPlan]]] = WeakKeyDictionary()
 
 
 class _RowForm(ModelForm[Any]):
@@ -50,17 +50,18 @@ def check_editable(admin: ModelAdmin) -> None:
             )
 
 
-def _form_of(admin: ModelAdmin) -> tuple[type[ModelForm[Any]], FormPlan]:
-    known = _made.get(admin)
+def _form_of(admin: ModelAdmin, names: tuple[str, ...]) -> tuple[type[ModelForm[Any]], FormPlan]:
+    made = _made.setdefault(admin, {})
+    known = made.get(names)
     if known is None:
         model: Any = admin.model
         cls: Any = type(
             f"{model.__name__}RowForm",
             (_RowForm,),
             {"__module__": __name__, "target": model},
-            fields=tuple(admin.list_editable),
+            fields=names,
         )
-        known = _made[admin] = (cls, cls.plan(where=f"{type(admin).__name__}.list_editable"))
+        known = made[names] = (cls, cls.plan(where=f"{type(admin).__name__}.list_editable"))
     return known
 
 
@@ -76,10 +77,13 @@ class RowForms:
         """Return the controls of a row by field, none for an object that the user may not change."""
         if not self.admin.list_editable or not self.visit.may(self.admin, "change", obj):
             return {}
+        names = self._names(obj)
+        if not names:
+            return {}
         key = text_key(obj)
         form = self.forms.get(key)
         if form is None:
-            form = self._form(key)
+            form = self._form(key, names)
             for bound in form:
                 bound.value = getattr(obj, bound.name)
         label = label_of(obj)
@@ -102,8 +106,13 @@ class RowForms:
             found[first] += Markup('<span class="bad">{}</span>').format(message)
         return found
 
-    def _form(self, key: str) -> Any:
-        cls, plan = _form_of(self.admin)
+    def _names(self, obj: Any) -> tuple[str, ...]:
+        """Return the fields of a row that the user may set: who may change an object may not set all of it."""
+        fixed = fixed_names(self.admin, self.visit.user, obj)
+        return tuple(name for name in self.admin.list_editable if name not in fixed)
+
+    def _form(self, key: str, names: tuple[str, ...]) -> Any:
+        cls, plan = _form_of(self.admin, names)
         form: Any = cls(plan)
         form.row = key
         return form
@@ -122,7 +131,10 @@ class RowForms:
         done, bad = 0, False
         for obj in await query.for_update(of=self.admin.model).all():
             self.visit.require(self.admin, "change", obj)
-            form = self.forms[text_key(obj)] = self._form(text_key(obj))
+            names = self._names(obj)
+            if not names:
+                self.visit.refuse(f"change {self.admin.name} in the list", obj)
+            form = self.forms[text_key(obj)] = self._form(text_key(obj), names)
             form.take(sent)
             form.is_submitted = True
             await form.check()

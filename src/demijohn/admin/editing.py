@@ -6,9 +6,9 @@ from weakref import WeakKeyDictionary
 
 from demijohn.admin.access import Visit
 from demijohn.admin.columns import text_of
-from demijohn.admin.inlines import Inline, relation_of, rows_for
+from demijohn.admin.inlines import Inline, existing, fields_of, relation_of, rows_for
 from demijohn.admin.naming import key_names, text_key
-from demijohn.admin.options import ModelAdmin
+from demijohn.admin.options import ModelAdmin, fixed_names
 from demijohn.admin.showing import Fieldset, ShownField, fieldsets_of, show_field
 from demijohn.app import current
 from demijohn.db import Model, QuerySet
@@ -76,9 +76,8 @@ class Editor:
                 found += [entry] if isinstance(entry, str) else entry
         return found
 
-    def _readonly(self) -> set[Any]:
-        given = self.admin.readonly_for(self.visit.user, self.obj)
-        fixed = {name if isinstance(name, str) else getattr(name, "key", name) for name in given}
+    def _readonly(self) -> set[str]:
+        fixed = fixed_names(self.admin, self.visit.user, self.obj)
         described = describe(self.admin.model)
         relations = records_of(self.admin.model).relations
         keys = set(key_names(self.admin.model))
@@ -101,18 +100,25 @@ class Editor:
 
     def _may_edit(self, inline: type[Inline]) -> bool:
         target = self.admin.site.admin_for(inline.model)
-        return self.visit.may(target, "change") and self.visit.may(target, "add")
+        may = self.visit.may(target, "change") and self.visit.may(target, "add")
+        return may and bool(self._inline_fields(inline))
+
+    def _inline_fields(self, inline: type[Inline]) -> tuple[str, ...]:
+        """Return the fields of an inline that the user may set, in rows as on the objects' own pages."""
+        fixed = fixed_names(self.admin.site.admin_for(inline.model), self.visit.user)
+        return tuple(name for name in fields_of(self.admin, inline) if name not in fixed)
 
     def _form_class(self) -> type[ModelForm[Any]]:
         base = self.admin.form_for(self.visit.user, self.obj)
         deleting = tuple(self.visit.may(self.admin.site.admin_for(one.model), "delete") for one in self.inlines)
-        key = (base, self.names, tuple(self.inlines), deleting)
+        fields = tuple(self._inline_fields(one) for one in self.inlines)
+        key = (base, self.names, tuple(self.inlines), fields, deleting)
         made = _classes.setdefault(self.admin, {})
         known = made.get(key)
         if known is None:
             rows = [
-                rows_for(self.admin, one, can_delete=may, queries=self._queries_of)
-                for one, may in zip(self.inlines, deleting, strict=True)
+                rows_for(self.admin, one, names, can_delete=may, queries=self._queries_of)
+                for one, names, may in zip(self.inlines, fields, deleting, strict=True)
             ]
             known = made[key] = self._make_class(base, rows)
         return known
@@ -196,9 +202,18 @@ class Editor:
         found = []
         for inline in self.admin.inlines:
             target = self.admin.site.admin_for(inline.model)
-            if inline in self.inlines or self.obj is None or not self.visit.may(target, "view"):
+            if self.obj is None or not self.visit.may(target, "view"):
                 continue
-            children = await records_of(self.admin.model).load(self.obj, relation_of(self.admin, inline))
+            name = relation_of(self.admin, inline)
+            loaded = await records_of(self.admin.model).load(self.obj, name)
+            children = [
+                one for one in await existing(self.visit, target, loaded) if self.visit.may(target, "view", one)
+            ]
+            if inline in self.inlines:
+                changed_here = await self.form.row_sets[name].plan.options.known(loaded)
+                children = [one for one in children if one not in changed_here]
+                if not children:
+                    continue
             fields = [show_field(self.visit, target, child, "__str__") for child in children[:50]]
             found.append((target.heading, fields))
         return found
@@ -230,7 +245,7 @@ class Editor:
             return found
         records = records_of(self.admin.model)
         for _inline, rows in self.shown_inlines():
-            children = await records.load(self.obj, rows.name)
+            children = await rows.plan.options.known(await records.load(self.obj, rows.name))
             fields = list(rows.plan.form.fields)
             lines = [
                 f"{text_key(child)}: " + "; ".join(f"{name}={text_of(getattr(child, name))}" for name in fields)

@@ -2,7 +2,7 @@
 
 import difflib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from demijohn.admin.access import Visit
@@ -10,10 +10,11 @@ from demijohn.admin.columns import text_of
 from demijohn.admin.models import LogEntry
 from demijohn.admin.naming import label_of, text_key
 from demijohn.admin.options import ModelAdmin
+from demijohn.admin.showing import fieldsets_of
 from demijohn.db.descriptions import describe
-from demijohn.schema import to_json
+from demijohn.schema import records_of, to_json
 
-__all__ = ["Change", "Snapshot", "changes_of", "entries_of", "record", "snapshot", "version_of"]
+__all__ = ["Change", "Snapshot", "changes_of", "entries_of", "hidden_names", "record", "snapshot", "version_of"]
 
 LONGEST = 20_000
 HIDDEN = "••••••"
@@ -116,10 +117,30 @@ async def entries_of(admin: ModelAdmin, obj: Any, *, limit: int = 100) -> list[L
     return await LogEntry.where(model=admin.name, object_key=text_key(obj)).limit(limit).all()
 
 
-def changes_of(entry: LogEntry) -> list[Change]:
+def hidden_names(visit: Visit, admin: ModelAdmin, obj: Any) -> set[str]:
+    """Return what a history does not tell a user of an object: what its page does not show them (Any: of the model).
+
+    That are fields that nobody sees there, those that this user does not, and rows of a model that they may not see.
+    """
+    found = set(admin.exclude)
+    if type(admin).fields_for is not ModelAdmin.fields_for or type(admin).fieldsets_for is not ModelAdmin.fieldsets_for:
+        shown: set[str] = set()
+        for fieldset in fieldsets_of(admin, visit.user, obj):
+            for entry in fieldset.names:
+                shown.update([entry] if isinstance(entry, str) else entry)
+        found |= {name for name, _field in _fields(admin) if name not in shown}
+    for name, relation in records_of(admin.model).relations.items():
+        if relation.kind == "has_many" and not visit.may(admin.site.admin_for(relation.target), "view"):
+            found.add(name)
+    return found
+
+
+def changes_of(entry: LogEntry, *, hidden: Container[str] = ()) -> list[Change]:
     """Return the changes of an entry as a page shows them."""
     found = []
-    for label, old, new in entry.changes.values():
+    for name, (label, old, new) in entry.changes.items():
+        if name in hidden:
+            continue
         lines: list[tuple[str, str]] = []
         if "\n" in old or "\n" in new or len(old) > 120 or len(new) > 120:
             for line in difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=1):

@@ -3,14 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from demijohn.admin.options import ModelAdmin
+from demijohn.admin.access import Visit
+from demijohn.admin.finding import with_keys
+from demijohn.admin.naming import key_of
+from demijohn.admin.options import ModelAdmin, fixed_names
 from demijohn.admin.showing import default_fields
+from demijohn.app import current
 from demijohn.db import Model
 from demijohn.errors import ConfigurationError
 from demijohn.forms import Rows, Widget
 from demijohn.schema import records_of
 
-__all__ = ["Inline", "StackedInline", "TabularInline", "rows_for"]
+__all__ = ["Inline", "InlineRows", "StackedInline", "TabularInline", "existing", "fields_of", "relation_of", "rows_for"]
 
 
 class Inline:
@@ -79,27 +83,65 @@ def relation_of(admin: ModelAdmin, inline: type[Inline]) -> str:
     )
 
 
-def rows_for(admin: ModelAdmin, inline: type[Inline], *, can_delete: bool, queries: Any) -> Rows:
-    """Return the rows of a form that an inline means (Any: functions that return queries, by relation)."""
-    name = relation_of(admin, inline)
+def fields_of(admin: ModelAdmin, inline: type[Inline]) -> tuple[str, ...]:
+    """Return the fields that the rows of an inline have, for somebody who may set all of them."""
+    if inline.fields is not None:
+        return tuple(inline.fields)
     target = admin.site.admin_for(inline.model)
-    back = records_of(admin.model).relations[name].back
+    back = records_of(admin.model).relations[relation_of(admin, inline)].back
     described = records_of(inline.model).fields
-    fields = (
-        list(inline.fields)
-        if inline.fields is not None
-        else [
-            one for one in default_fields(target) if one not in {back, inline.ordering} and not described[one].readonly
-        ]
+    return tuple(
+        one for one in default_fields(target) if one not in {back, inline.ordering} and not described[one].readonly
     )
-    return Rows(
-        name,
+
+
+class InlineRows(Rows):
+    """The rows of those objects that exist for whoever asks, and that they may change.
+
+    Users and objects are `Any`: of any class.
+    """
+
+    target: ModelAdmin
+
+    async def known(self, children: Sequence[Any]) -> Sequence[Any]:
+        """Return the objects that the user of this request may change, in each of the fields."""
+        visit: Visit = current.request.g.admin_visit
+        fields = set(self.fields)
+        return [
+            child
+            for child in await existing(visit, self.target, children)
+            if visit.may(self.target, "change", child) and not fields & fixed_names(self.target, visit.user, child)
+        ]
+
+    def may_delete(self, child: Any) -> bool:
+        """Return whether the user of this request may delete an object."""
+        visit: Visit = current.request.g.admin_visit
+        return self.can_delete and visit.may(self.target, "delete", child)
+
+
+async def existing(visit: Visit, admin: ModelAdmin, objects: Sequence[Any]) -> Sequence[Any]:
+    """Return those objects that exist for a user (Any: of the model)."""
+    if not objects or type(admin).query is ModelAdmin.query:
+        return objects
+    found = await with_keys(admin, admin.query(visit.user), [key_of(one) for one in objects]).all()
+    keys = {key_of(one) for one in found}
+    return [one for one in objects if key_of(one) in keys]
+
+
+def rows_for(
+    admin: ModelAdmin, inline: type[Inline], fields: Sequence[str], *, can_delete: bool, queries: Any
+) -> InlineRows:
+    """Return the rows of a form that an inline means (Any: functions that return queries, by relation)."""
+    made = InlineRows(
+        relation_of(admin, inline),
         *fields,
         extra=inline.extra,
         minimum=inline.min_num,
         maximum=inline.max_num,
         order=inline.ordering,
         can_delete=inline.can_delete and can_delete,
-        widgets=inline.widgets,
+        widgets={one: widget for one, widget in inline.widgets.items() if one in fields},
         queries={one: query for one, query in queries(inline.model).items() if one in fields},
     )
+    made.target = admin.site.admin_for(inline.model)
+    return made

@@ -12,7 +12,7 @@ from demijohn.errors import ConfigurationError
 from demijohn.forms import ModelForm
 from demijohn.http import Request
 
-__all__ = ["Action", "Columnlike", "Display", "ModelAdmin", "OwnPage", "Site", "action", "display"]
+__all__ = ["Action", "Columnlike", "Display", "ModelAdmin", "OwnPage", "Site", "action", "display", "fixed_names"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -330,3 +330,9 @@ class ModelAdmin:
         return ConfigurationError(
             f"{type(self).__name__}.{option} of {self.model.__name__} has {given!r}.", why=why, fix=fix, code="DJN-951"
         )
+
+
+def fixed_names(admin: ModelAdmin, user: Any, obj: Any = None) -> set[str]:
+    """Return the names of what a user may not set of an object, or of a new one (Any: of any class)."""
+    given = admin.readonly_for(user, obj)
+    return {name if isinstance(name, str) else str(getattr(name, "key", name)) for name in given}

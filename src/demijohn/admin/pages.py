@@ -15,7 +15,7 @@ from demijohn.admin.editable import RowForms
 from demijohn.admin.exporting import export
 from demijohn.admin.filters import MOST_CHOICES
 from demijohn.admin.finding import find_object, visit_of, with_keys
-from demijohn.admin.history import changes_of, difference, entries_of, record, snapshot
+from demijohn.admin.history import changes_of, difference, entries_of, hidden_names, record, snapshot
 from demijohn.admin.listing import Listing
 from demijohn.admin.models import LogEntry
 from demijohn.admin.naming import (
@@ -364,7 +364,8 @@ class Pages:
         visit, admin = visit_of(request), self._admin(request)
         obj = await find_object(visit, admin, request.path_params["key"])
         visit.require(admin, "view", obj)
-        entries = [(entry, changes_of(entry)) for entry in await entries_of(admin, obj)]
+        hidden = hidden_names(visit, admin, obj)
+        entries = [(entry, changes_of(entry, hidden=hidden)) for entry in await entries_of(admin, obj)]
         return Page(
             "admin/history.html",
             admin=admin,

@@ -43,6 +43,8 @@ class Passwords:
             raise NotFound
         user = await find_object(visit, admin, request.path_params["key"], lock=request.method == "POST")
         visit.require(admin, "change", user)
+        if not admin.may_take_over(visit.user, user):
+            visit.refuse(f"set the password of {admin.name}", user)
         auth: Any = request.app.batteries["auth"]
         form: Any = Form[NewPassword](_plan)
         url = f"{self.site.prefix}/{admin.slug}/{text_key(user)}/"

@@ -122,7 +122,9 @@ class UserAdmin(ModelAdmin):
 
         Those are rights, unless they have all.
         """
-        more = () if _is_superuser(user) else _RIGHTS
+        more: tuple[str, ...] = () if _is_superuser(user) else _RIGHTS
+        if obj is not None and not self.may_take_over(user, obj):
+            more = (*more, "email")  # a link to a new password goes there
         return (*super().readonly_for(user, obj), *more)
 
     def choices_for(self, name: str) -> Sequence[str] | None:
@@ -131,7 +133,20 @@ class UserAdmin(ModelAdmin):
 
     def object_pages(self, obj: Any, user: Any) -> Sequence[tuple[str, str]]:
         """Return the tab for a new password (Any: of any class)."""
-        return [(_("Password"), "password/")] if self.has_change_permission(user, obj) else []
+        may = self.has_change_permission(user, obj) and self.may_take_over(user, obj)
+        return [(_("Password"), "password/")] if may else []
+
+    def may_take_over(self, user: Any, obj: Any) -> bool:
+        """Return whether a user may set the password and the address of another one: that is to have what they may.
+
+        Any: of any class.
+        """
+        if _is_superuser(user):
+            return True
+        if obj.is_superuser:
+            return False
+        held: frozenset[str] = getattr(user, "all_permissions", frozenset())
+        return bool(obj.all_permissions <= held)
 
 
 def options_for(model: type[Model], given: type[ModelAdmin] | None) -> type[ModelAdmin]:

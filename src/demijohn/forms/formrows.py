@@ -215,9 +215,9 @@ class FormRows:
         What is no child of the parent is refused (Any: a record, or None).
         """
         records = self.plan.records
-        children = []
+        children: Sequence[Any] = []
         if parent is not None and self._parents is not None:
-            children = await self._parents.load(parent, self.name)
+            children = await self.plan.options.known(await self._parents.load(parent, self.name))
         self._known = {records.key_of(child): child for child in children}
         seen: set[str] = set()
         for row in self.rows:
@@ -228,7 +228,7 @@ class FormRows:
                 )
             seen.add(row.row_key)
             row.child = self._known.get(row.row_key)
-            if row.child is not None and row.is_removed and not self.plan.options.can_delete:
+            if row.child is not None and row.is_removed and not self.plan.options.may_delete(row.child):
                 row.note("", [FieldError(("form", row.prefix.rstrip("-")), "value", _("This row cannot be removed."))])
             if not row.is_ignored and not row.errors:
                 row.refuse(await records.taken(row.values, record=row.child))

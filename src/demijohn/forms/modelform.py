@@ -59,7 +59,7 @@ class ModelForm(BaseForm, Generic[M]):
                 related = bound.spec.relation is not None
                 bound.value = await records.load(record, bound.name) if related else getattr(record, bound.name)
             for rows in self.row_sets.values():
-                rows.fill(await records.load(record, rows.name))
+                rows.fill(await rows.plan.options.known(await records.load(record, rows.name)))
         await self.offer_choices()
         return self
 

@@ -1,6 +1,6 @@
 """`Rows`: which fields of the children of a record its form shows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from demijohn.forms.widgets import Widget
@@ -46,6 +46,17 @@ class Rows:
         self.can_delete = can_delete
         self.widgets = dict(widgets or {})
         self.queries = dict(queries or {})
+
+    async def known(self, children: Sequence[Any]) -> Sequence[Any]:
+        """Return the children that stand in the form; the others are neither shown nor changed (Any: records).
+
+        Overridden where not everybody may change all of them.
+        """
+        return children
+
+    def may_delete(self, child: Any) -> bool:
+        """Return whether a child may be deleted here (Any: a record)."""
+        return self.can_delete
 
     def __repr__(self) -> str:
         return f"Rows({', '.join(map(repr, (self.name, *self.fields)))})"

@@ -20,6 +20,8 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _PRIVATE: Final = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 _SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
+_PROXIES: Final = (b"x-forwarded-", b"x-real-ip", b"x-client-ip", b"x-original-", b"cf-connecting-", b"true-client-ip")
+"""How the headers begin that proxies add, beside `Forwarded` and `Via`."""
 
 
 class _Instruments:
@@ -145,7 +147,9 @@ class Metrics:
             if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
                 raise Unauthorized("The metrics want a token.", headers=[("www-authenticate", "Bearer")])
             return
-        forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for"))
+        forwarded = any(
+            name in (b"forwarded", b"via") or name.startswith(_PROXIES) for name, _value in request.raw_headers
+        )
         client = request.client
         if forwarded or (client is not None and not self._is_near(client[0])):
             raise Forbidden("The metrics are told to the private network alone.")
