@@ -137,9 +137,9 @@ class UserAdmin(ModelAdmin):
         return [(_("Password"), "password/")] if may else []
 
     def may_take_over(self, user: Any, obj: Any) -> bool:
-        """Return whether a user may set the password and the address of another one: that is to have what they may.
+        """Return whether a user may set the password and address of another one.
 
-        Any: of any class.
+        Whoever sets them has all that the other one may (Any: of any class).
         """
         if _is_superuser(user):
             return True

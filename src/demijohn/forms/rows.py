@@ -48,9 +48,9 @@ class Rows:
         self.queries = dict(queries or {})
 
     async def known(self, children: Sequence[Any]) -> Sequence[Any]:
-        """Return the children that stand in the form; the others are neither shown nor changed (Any: records).
+        """Return the children that stand in the form (Any: records).
 
-        Overridden where not everybody may change all of them.
+        The others are neither shown nor changed. Overridden where not everybody may change all of them.
         """
         return children
 
