@@ -435,3 +435,27 @@ async def test_a_row_has_no_field_that_its_page_does_not_take(sqlite: Database, 
         post = await Post.get(2)
     assert post is not None
     assert (post.slug, post.published) == ("post-1b", False)
+
+
+async def test_a_history_tells_what_its_page_shows(sqlite: Database, open_site: Open, door: Door) -> None:
+    """Nothing is told of fields that a user does not see on the page of an object, nor of rows that they may not see."""
+
+    class Half(PostAdmin):
+        fieldsets = None
+        exclude = ["price"]
+
+        def fields_for(self, user: Person, obj: Any = None) -> Any:
+            return ["title", "slug", "author", *(["body"] if user.permissions is None else [])]
+
+    client = await open_site(sqlite, (Post, Half))
+    sent = fields_of((await client.get("/admin/post/2/")).text)
+    sent |= {"title": ["Renamed"], "body": ["a private word"], "comments-0-text": ["a private remark"]}
+    assert (await client.post("/admin/post/2/", data=sent)).status_code == 303
+    page = (await client.get("/admin/post/2/history/")).text
+    assert "Renamed" in page
+    assert "a private word" in page
+    assert "a private remark" in page
+    door.person = Person("eve", may={"post.view"})
+    page = (await client.get("/admin/post/2/history/")).text
+    assert "Renamed" in page
+    assert "private" not in page
