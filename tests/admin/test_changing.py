@@ -438,7 +438,7 @@ async def test_a_row_has_no_field_that_its_page_does_not_take(sqlite: Database, 
 
 
 async def test_a_history_tells_what_its_page_shows(sqlite: Database, open_site: Open, door: Door) -> None:
-    """Nothing is told of fields that a user does not see on the page of an object, nor of rows that they may not see."""
+    """Nothing is told of fields that a user does not see on the page of an object, nor of rows they may not see."""
 
     class Half(PostAdmin):
         fieldsets = None
