@@ -1,14 +1,16 @@
 """The language in the path: taken off before routing, put into every URL that is built."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from demijohn import App, Page, Request, url_for
-from demijohn.i18n import Prefix, Translations, language
+from demijohn.i18n import Prefix, Translations, language, language_url
 from demijohn.i18n import gettext as _
 from demijohn.i18n.prefixes import Paths
 from demijohn.testing import TestClient
@@ -219,3 +221,31 @@ def test_a_login_leads_back_to_the_language(make_app: Make) -> None:
         response = client.get("/de/mine", headers={"accept": "text/html"}, follow_redirects=False)
         assert response.headers["location"] == "/de/login?next=%2Fde%2Fmine"
         assert "Anmelden" in client.get("/de/login").text
+
+
+@pytest.mark.parametrize("prefix", [True, False])
+@pytest.mark.parametrize("path", ["/de//evil.example", "/de/\\evil.example/x", "//evil.example", "/\\/evil.example"])
+async def test_no_language_leads_to_another_host(make_app: Make, path: str, prefix: bool) -> None:
+    """A path that begins with two slashes makes no link of a language menu that a browser takes for a host."""
+    app, _battery = make_app(prefix=prefix)
+
+    @app.errorhandler(404)
+    async def menu(request: Request, error: Exception) -> list[str]:
+        return [language_url(tag) for tag in ("en", "de")]
+
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [
+        (b"host", b"localhost")], "scheme": "http", "http_version": "1.1", "client": ("127.0.0.1", 1), "server": None,
+        "root_path": ""}  # fmt: skip
+    await app(scope, receive, send)
+    body = b"".join(message.get("body", b"") for message in sent)
+    urls = json.loads(body)
+    assert len(urls) == 2
+    assert all(url[0] == "/" and url[1:2] not in ("/", "\\") for url in urls), urls

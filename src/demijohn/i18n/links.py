@@ -27,8 +27,10 @@ def language_url(tag: str, *, external: bool = False) -> str:
     else:
         path = root + path
     if external:
-        path = f"{request.scheme}://{request.host}{path}"
-    elif request.query_string:
+        return f"{request.scheme}://{request.host}{path}"
+    if path[1:2] in ("/", "\\"):  # a browser would take it for another host
+        path = "/" + path.lstrip("/\\")
+    if request.query_string:
         path += f"?{request.query_string.decode('latin-1')}"
     return path
 
