@@ -420,3 +420,15 @@ async def test_lost_connections_cost_no_read(filled: Database) -> None:
     assert "after the restart" in names
     assert "half" not in names
     await killer.dispose()
+
+
+async def test_errors_do_not_print_what_was_written(database: Database) -> None:
+    """An error of the database names the statement, and none of the values: a log is no place for them."""
+
+    async def main() -> None:
+        with pytest.raises(DBAPIError) as caught:
+            await database.execute("INSERT INTO nothing_of_that_name VALUES (:hash)", {"hash": "argon2-secret"})
+        assert "INSERT INTO nothing_of_that_name" in str(caught.value)
+        assert "argon2-secret" not in str(caught.value)
+
+    await database.run(main())

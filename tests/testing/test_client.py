@@ -14,6 +14,7 @@ import pytest
 from demijohn import App, Request, Response, Settings, abort, after_response, redirect
 from demijohn.errors import DemijohnError
 from demijohn.http import RedirectResponse
+from demijohn.sessions import Session
 from demijohn.testing import AsyncClient, Portal, TestClient
 from demijohn.testing.portal import WrongThread, shared_portal
 
@@ -514,3 +515,34 @@ def test_a_sync_generator_of_parts_is_sent(own_app: App) -> None:
 
     with TestClient(own_app) as client:
         assert client.post("/echo", content=parts()).json()["size"] == 5
+
+
+async def test_sessions_between_requests() -> None:
+    """Both clients read and change the session of their visitor, with the sessions that an app really has."""
+    app = App(settings=Settings.load({}, files=(), env="test"))
+
+    @app.get("/")
+    def cart(session: Session) -> dict[str, object]:
+        session["visits"] = session.get("visits", 0) + 1
+        return {"cart": session.get("cart")}
+
+    async with AsyncClient(app) as client:
+        async with client.session_transaction() as session:
+            session["cart"] = [7]
+        assert (await client.get("/")).json() == {"cart": [7]}
+        async with client.session_transaction() as session:
+            assert session["visits"] == 1
+
+
+def test_a_sync_client_changes_the_session() -> None:
+    """The sync client does the same in a `with` block."""
+    app = App(settings=Settings.load({}, files=(), env="test"))
+    app.get("/")(_cart)
+    with TestClient(app) as client:
+        with client.session_transaction() as session:
+            session["cart"] = [7]
+        assert client.get("/").json() == {"cart": [7]}
+
+
+def _cart(session: Session) -> dict[str, object]:
+    return {"cart": session.get("cart")}

@@ -358,7 +358,7 @@ def test_helpers_of_batteries(project: pytest.Pytester) -> None:
     """`db`, `login` and `mailbox` come from the registry of test helpers; around them a unit of work is open."""
     project.makepyfile(
         battery="""
-        from contextlib import asynccontextmanager, contextmanager
+        from contextlib import contextmanager
 
         class Pretend:
             name = "pretend"
@@ -383,16 +383,9 @@ def test_helpers_of_batteries(project: pytest.Pytester) -> None:
                 def mailbox(test):
                     yield []
 
-                @asynccontextmanager
-                async def session_transaction(test):
-                    session = {"user": test.cookie("user")}
-                    yield session
-                    test.set_cookie("user", session["user"])
-
                 app.test_helpers.add("db", db)
                 app.test_helpers.add("login", login)
                 app.test_helpers.add("mailbox", mailbox)
-                app.test_helpers.add("session_transaction", session_transaction)
         """,
         app="""
         from battery import Pretend
@@ -425,15 +418,6 @@ def test_helpers_of_batteries(project: pytest.Pytester) -> None:
             assert await login("bob") == "bob"
             assert (await async_client.get("/me")).text == "bob"
             assert current.app is app
-            async with async_client.session_transaction() as session:
-                assert session["user"] == "bob"
-                session["user"] = "eve"
-            assert (await async_client.get("/me")).text == "eve"
-
-        def test_session(client):
-            with client.session_transaction() as session:
-                session["user"] = "cid"
-            assert client.get("/me").text == "cid"
 
         def test_by_name(test_helper, app):
             assert test_helper("mailbox") is test_helper("mailbox")
@@ -454,7 +438,7 @@ def test_helpers_of_batteries(project: pytest.Pytester) -> None:
             assert pretend.log == ["begin", "roll back"] * 4
         """,
     )
-    run(project, passed=6)
+    run(project, passed=5)
 
 
 def test_no_battery_offers_the_helper(project: pytest.Pytester) -> None:

@@ -132,11 +132,13 @@ class Plan:
             "json_serializer": _to_json,
             "json_deserializer": msgspec.json.decode,
             "query_cache_size": 1000,
+            # The message of a failure goes into logs; what was written may be anybody's secret.
+            "hide_parameters": True,
         }
         if self.backend == "sqlite":
             return self._make_sqlite(loop, common)
         if self.backend == "oracle":
-            common = {}
+            common = {"hide_parameters": True}
         arguments = {**self._limits(), **self.options}
         if self.pooler == "pgbouncer":
             # The server side changes with each transaction: no statement outlives it, and the pooler does the pooling.

@@ -1,7 +1,7 @@
 """The clients: httpx2's, with the app behind them instead of a network."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -128,7 +128,8 @@ class TestClient(httpx2.Client):
         with self.portal.enter(self.harness.open(name)) as value:
             yield value
 
-    def session_transaction(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def session_transaction(self) -> Iterator[Any]:
         """Read and change the session of the client's visitor between requests.
 
         Any: the session, whose class is a battery's.
@@ -138,7 +139,8 @@ class TestClient(httpx2.Client):
             with client.session_transaction() as session:
                 session["cart"] = [1, 2]
         """
-        return self.helper("session_transaction")
+        with self.helper("session_transaction") as transaction, transaction() as session:
+            yield session
 
     def close(self) -> None:
         """Close the client, and stop the app unless another client needs it."""
@@ -245,7 +247,8 @@ class AsyncClient(httpx2.AsyncClient):
         """
         return self.harness.open(name)
 
-    def session_transaction(self) -> AbstractAsyncContextManager[Any]:
+    @asynccontextmanager
+    async def session_transaction(self) -> AsyncIterator[Any]:
         """Read and change the session of the client's visitor between requests.
 
         Any: the session, whose class is a battery's.
@@ -255,7 +258,8 @@ class AsyncClient(httpx2.AsyncClient):
             async with client.session_transaction() as session:
                 session["cart"] = [1, 2]
         """
-        return self.helper("session_transaction")
+        async with self.helper("session_transaction") as transaction, transaction() as session:
+            yield session
 
     async def __aenter__(self) -> Self:
         if self._live is not None and not self._has_base_url:
