@@ -141,3 +141,29 @@ async def test_what_goes_along_needs_the_right_too(sqlite: Database, open_site: 
     assert (await client.post("/admin/post/1/delete/")).status_code == 409
     async with sqlite.unit():
         assert await Post.get(1) is not None
+
+
+async def test_what_goes_along_is_held_by_its_own_rules(sqlite: Database, open_site: Open, door: Door) -> None:
+    """A delete takes no object along that the user may not delete, or that does not exist for them; nor is it named."""
+
+    class Own(ModelAdmin):
+        def query(self, user: Person) -> Any:
+            return super().query(user).where(Comment.text != "On 1")
+
+        def has_delete_permission(self, user: Person, obj: Any = None) -> bool:
+            return obj is None or obj.text != "On 2"
+
+    client = await open_site(sqlite, (Comment, Own))
+    async with sqlite.unit():
+        posts = {post.slug: post.id for post in await Post.query().all()}
+        hidden = await Comment.where(text="On 1").one()
+    for slug in ("post-1", "post-2"):
+        page = await client.post(f"/admin/post/{posts[slug]}/delete/")
+        assert page.status_code == 409, slug
+        assert "may not delete what goes along: comment" in page.text
+        assert f"Comment {hidden.id}" not in page.text
+        chosen = {"action": "delete_selected", "selected": str(posts[slug]), "confirmed": "1"}
+        assert (await client.post("/admin/post/", data=chosen)).status_code == 403
+    assert (await client.post(f"/admin/post/{posts['post-3']}/delete/")).status_code == 303
+    async with sqlite.unit():
+        assert await Post.query().count() == len(posts) - 1

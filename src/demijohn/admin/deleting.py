@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from demijohn._lib.translation import ngettext
 from demijohn.admin.access import Visit
+from demijohn.admin.finding import existing
 from demijohn.admin.naming import have_keys, humanize, key_names, key_of, label_of, pluralize, text_key, words_of
 from demijohn.admin.options import ModelAdmin
 from demijohn.db import Model
@@ -98,7 +99,8 @@ async def _follow(
             continue
         target = admin.site.find_for(owner)
         fate = _fate(link)
-        consequence = _consequence(visit, link, rows, target)
+        known_here = rows if target is None else await existing(visit, target, rows)
+        consequence = _consequence(visit, link, rows, target, known_here)
         if fate in {"set null", "set default"}:
             preview.emptied.append(consequence)
             continue
@@ -106,8 +108,11 @@ async def _follow(
             preview.blocked.append(consequence)
             continue
         preview.goes.append(consequence)
-        if target is not None and not visit.may(target, "delete") and target.noun not in preview.forbidden:
-            preview.forbidden.append(target.noun)
+        if target is not None and target.noun not in preview.forbidden:
+            # What does not exist for a user is not theirs to delete; superusers are told only.
+            unknown = len(known_here) < len(rows) and not getattr(visit.user, "is_superuser", False)
+            if unknown or not all(visit.may(target, "delete", row) for row in rows):
+                preview.forbidden.append(target.noun)
         found = [key_of(row) for row in rows[:_MOST_KEYS]]
         known.update(found)
         if depth:
@@ -132,12 +137,14 @@ async def _linked(link: Any, model: type[Model], keys: list[tuple[Any, ...]]) ->
     return await target.query().where(getattr(target, back).any(wanted)).count()
 
 
-def _consequence(visit: Visit, link: Any, rows: list[Any], target: ModelAdmin | None) -> Consequence:
+def _consequence(
+    visit: Visit, link: Any, rows: list[Any], target: ModelAdmin | None, known: Sequence[Any]
+) -> Consequence:
     words = words_of(link.owner.__name__)
-    visible = target is None or visit.may(target, "view")
+    visible = [row for row in known if target is None or visit.may(target, "view", row)]
     shown = [
         (label_of(row), f"{target.site.prefix}/{target.slug}/{text_key(row)}/" if target is not None else "")
-        for row in (rows[:SHOWN] if visible else ())
+        for row in visible[:SHOWN]
     ]
     return Consequence(
         target.noun if target is not None else words,

@@ -6,7 +6,8 @@ from weakref import WeakKeyDictionary
 
 from demijohn.admin.access import Visit
 from demijohn.admin.columns import text_of
-from demijohn.admin.inlines import Inline, existing, fields_of, relation_of, rows_for
+from demijohn.admin.finding import existing
+from demijohn.admin.inlines import Inline, fields_of, relation_of, rows_for
 from demijohn.admin.naming import key_names, text_key
 from demijohn.admin.options import ModelAdmin, fixed_names
 from demijohn.admin.showing import Fieldset, ShownField, fieldsets_of, show_field

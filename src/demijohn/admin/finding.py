@@ -5,12 +5,12 @@ from typing import Any
 
 from demijohn._lib.translation import gettext as _
 from demijohn.admin.access import Visit
-from demijohn.admin.naming import NoSuchKey, have_keys, key_names, read_key
+from demijohn.admin.naming import NoSuchKey, have_keys, key_names, key_of, read_key
 from demijohn.admin.options import ModelAdmin
 from demijohn.errors import NotFound
 from demijohn.http import Request
 
-__all__ = ["find_object", "visit_of", "with_keys"]
+__all__ = ["existing", "find_object", "visit_of", "with_keys"]
 
 
 def visit_of(request: Request) -> Visit:
@@ -39,3 +39,12 @@ async def find_object(visit: Visit, admin: ModelAdmin, text: str, *, lock: bool 
     if found is None:
         raise NotFound(_("There is no such object; it may have been deleted."))
     return found
+
+
+async def existing(visit: Visit, admin: ModelAdmin, objects: Sequence[Any]) -> Sequence[Any]:
+    """Return those objects that exist for a user (Any: of the model)."""
+    if not objects or type(admin).query is ModelAdmin.query:
+        return objects
+    found = await with_keys(admin, admin.query(visit.user), [key_of(one) for one in objects]).all()
+    keys = {key_of(one) for one in found}
+    return [one for one in objects if key_of(one) in keys]

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from demijohn.admin.access import Visit
-from demijohn.admin.finding import with_keys
-from demijohn.admin.naming import key_of
+from demijohn.admin.finding import existing
 from demijohn.admin.options import ModelAdmin, fixed_names
 from demijohn.admin.showing import default_fields
 from demijohn.app import current
@@ -14,7 +13,7 @@ from demijohn.errors import ConfigurationError
 from demijohn.forms import Rows, Widget
 from demijohn.schema import records_of
 
-__all__ = ["Inline", "InlineRows", "StackedInline", "TabularInline", "existing", "fields_of", "relation_of", "rows_for"]
+__all__ = ["Inline", "InlineRows", "StackedInline", "TabularInline", "fields_of", "relation_of", "rows_for"]
 
 
 class Inline:
@@ -117,15 +116,6 @@ class InlineRows(Rows):
         """Return whether the user of this request may delete an object."""
         visit: Visit = current.request.g.admin_visit
         return self.can_delete and visit.may(self.target, "delete", child)
-
-
-async def existing(visit: Visit, admin: ModelAdmin, objects: Sequence[Any]) -> Sequence[Any]:
-    """Return those objects that exist for a user (Any: of the model)."""
-    if not objects or type(admin).query is ModelAdmin.query:
-        return objects
-    found = await with_keys(admin, admin.query(visit.user), [key_of(one) for one in objects]).all()
-    keys = {key_of(one) for one in found}
-    return [one for one in objects if key_of(one) in keys]
 
 
 def rows_for(
