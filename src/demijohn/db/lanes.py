@@ -173,7 +173,7 @@ class Attempt:
             raw.used = monotonic()
             return rows
         except BaseException as error:
-            if not isinstance(error, Exception) or raw.is_lost():
+            if not isinstance(error, Exception) or raw is None or raw.is_lost():
                 record.invalidate(error)
             raise
         finally:

@@ -4,13 +4,12 @@ import enum
 import re
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import is_dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, is_typeddict
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, is_typeddict
 from uuid import UUID
 
 import msgspec
@@ -39,6 +38,9 @@ from sqlalchemy.types import TypeEngine
 
 from demijohn.db.faults import QueryError
 from demijohn.schema import register_format
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql.type_api import _ResultProcessorType
 
 __all__ = [
     "DecimalType",
@@ -134,7 +136,7 @@ class UTCDateTime(TypeDecorator[datetime]):
             return value
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+    def result_processor(self, dialect: Dialect, coltype: object) -> "_ResultProcessorType[datetime]":
         """Return what each value of a result goes through: one function instead of three (Any: of the driver)."""
         read = self.impl_instance.dialect_impl(dialect).result_processor(dialect, coltype)
 

@@ -222,7 +222,8 @@ class Connection(Answering):
             if known is not None:
                 head = reader.join(data[:end], line, *known)
                 self._close = False
-            elif block is not None:
+            else:
+                assert block is not None  # noqa: S101 - one of the two was read above
                 head = (*line[:5], line[6], tuple(block.raw), None, length)
                 self._close = (not line[4]) if block.close is None else block.close
                 if block.wants_upgrade and block.upgrade == b"websocket" and self._upgrade(head, data[end:]):
