@@ -30,6 +30,7 @@ __all__ = [
 RESERVED = frozenset(("q", "sort", "page", "after", "when", "choose", "find"))
 MOST_CHOICES = 30
 _MOST_FILTERS = 5
+_MOST_LABELS = 500
 
 
 class Filter:
@@ -264,8 +265,13 @@ class RelationFilter(Filter):
         from demijohn.admin.searching import search_of
 
         target = self.target()
-        query = search_of(target).apply(target.query(user), text)
-        found = await query.limit(MOST_CHOICES + 1).all()
+        query = target.query(user)
+        if target.has_view_permission(user) or target.has_change_permission(user):
+            found = await search_of(target).apply(query, text).limit(MOST_CHOICES + 1).all()
+        else:
+            # A search of fields that they may not see would tell letter by letter what those hold.
+            word = text.strip().lower()
+            found = [one for one in await query.limit(_MOST_LABELS).all() if word in label_of(one).lower()]
         choices = [Choice(text_key(one), label_of(one)) for one in found[:MOST_CHOICES]]
         if not text and self.path is not None and (self.path.is_many or self.path.link.target.nullable):
             choices.append(Choice("null", _("None")))
