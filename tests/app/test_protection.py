@@ -633,3 +633,22 @@ async def test_bombs_are_not_unpacked(coding: str) -> None:
         assert answer.status in (200, 400)
         assert answer.status == 400 or int(answer.body) <= 1
     assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("kind", ["whole app", "route"])
+def test_workers_that_count_for_themselves_are_told(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With several workers and no shared store, a limit lets each client ask several times as often."""
+    app = App(settings=Settings.load({}, files=(), env="production", secret_key="k" * 40, allowed_hosts=("a.org",)))
+    if kind == "whole app":
+        app.middleware(RateLimit("10/minute"))
+
+    @app.get("/")
+    def home() -> str:
+        return ""
+
+    if kind == "route":
+        app.get("/slow")(rate_limit("10/minute")(lambda: ""))
+    app.freeze()
+    assert not list(app.run_checks(deploy=True))
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    assert [message.id for message in app.run_checks(deploy=True)] == ["security.rate_limits"]

@@ -44,10 +44,11 @@ def watch_requests(app: Any) -> None:
         return
     # Here, since none of it is loaded where nobody develops.
     import logging
+    from weakref import WeakKeyDictionary
 
     from demijohn.app.logs import NoteHandler
 
-    app.notes = {}
+    app.notes = WeakKeyDictionary()  # a request that is cancelled takes its notes with it
     logging.getLogger().addHandler(NoteHandler(app))
 
     def observe(request: Request, response: Response, seconds: float) -> None:

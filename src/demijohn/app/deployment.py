@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from demijohn.app.checks import CheckMessage
-from demijohn.middleware import SecurityHeaders
+from demijohn.middleware import RateLimit, RateLimitGuard, SecurityHeaders, marks_of
 
 __all__ = ["deploy_checks"]
 
@@ -104,7 +104,14 @@ def _neighbours(app: Any) -> Iterator[CheckMessage]:
             hint=hint,
         )
     workers = os.environ.get("WEB_CONCURRENCY", "1")
-    limited = any(type(guard).__name__ == "RateLimit" for guard in app.guards)
-    if workers.isdigit() and int(workers) > 1 and limited and app.rate_limits is None:
+    if workers.isdigit() and int(workers) > 1 and app.rate_limits is None and _limits(app):
         hint = "Give the app a store that they share: app.rate_limits = ..."
         yield _warning("rate_limits", f"Each of {workers} workers counts requests for itself.", hint)
+
+
+def _limits(app: Any) -> bool:
+    """Return whether the app, or one of its routes, limits how often a client may ask."""
+    if any(isinstance(each, RateLimit) for scaffold in app.scaffolds() for each in scaffold.around):
+        return True
+    guards = [*app.guards, *(guard for route in app.router.routes for guard in marks_of(route.endpoint).guards)]
+    return any(isinstance(guard, RateLimitGuard) for guard in guards)

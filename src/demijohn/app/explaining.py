@@ -12,7 +12,7 @@ from demijohn.app.signatures import name_of
 from demijohn.app.views import View, view_function
 from demijohn.errors import HTTPError
 from demijohn.http import Request
-from demijohn.middleware import guards_for, marks_of
+from demijohn.middleware import RateLimitGuard, guards_for, marks_of
 
 __all__ = ["Step", "explain"]
 
@@ -99,14 +99,17 @@ def _before(request: Request, around: Any, marks: Any, method: str) -> Iterator[
         if guard not in early:
             yield _guard(guard, request)
     for hook in around.before:
-        yield Step("before", _name(hook.function), place_of(hook.function), "" if _on_loop(hook) else _HOP)
+        cost = "" if _on_loop(hook) else f"{_HOP}; the last before a sync handler share its own"
+        yield Step("before", _name(hook.function), place_of(hook.function), cost)
 
 
 def _guard(guard: Any, request: Request) -> Step:
     policy = getattr(guard, "policy", None)
     if policy is not None:
         return Step("policy", policy, getattr(guard, "place", ""))
-    return Step("guard", guard.name, "", _timed(partial(_try, guard, request)))
+    # Only the kernel's own checks are run, and those that need no awaiting.
+    is_ours = type(guard).__module__.startswith("demijohn.") and not isinstance(guard, RateLimitGuard)
+    return Step("guard", guard.name, "", _timed(partial(_try, guard, request)) if is_ours else "")
 
 
 def _try(guard: Any, request: Request) -> None:

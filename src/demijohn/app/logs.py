@@ -11,6 +11,7 @@ import re
 import sys
 import time
 import weakref
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TextIO
 
@@ -139,7 +140,7 @@ class LogHandler(logging.StreamHandler[TextIO]):
         super().__init__(sys.stderr if stream is None else stream)
         self.lines: PrettyFormatter | JSONFormatter = formatter
         self.setFormatter(formatter)
-        self._waiting: list[str] = []
+        self._waiting: deque[str] = deque()
         self._at_once = isinstance(formatter, PrettyFormatter)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -158,9 +159,15 @@ class LogHandler(logging.StreamHandler[TextIO]):
 
     def write_out(self) -> None:
         """Write the lines of the access log that wait; the server does so twice a second."""
-        if not self._waiting:
+        waiting = []
+        # Drained one by one: other threads log meanwhile.
+        while self._waiting:
+            try:
+                waiting.append(self._waiting.popleft())
+            except IndexError:
+                break
+        if not waiting:
             return
-        waiting, self._waiting = self._waiting, []
         try:
             self.stream.write("\n".join(waiting) + "\n")
             self.flush()
@@ -370,15 +377,15 @@ def _query(text: str) -> str:
     )
 
 
-_second = -1
-_second_text = ""
+_second: tuple[int, str] = (-1, "")
 
 
 def _moment(at: float) -> str:
     """Return a moment as RFC 3339 has it, in UTC; the part down to the second is made once a second."""
-    global _second, _second_text
+    global _second
     whole, rest = divmod(int(at * 1000), 1000)
-    if whole != _second:
-        _second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
-        _second = whole
-    return "%s.%03dZ" % (_second_text, rest)  # noqa: UP031 - half the time of an f-string here
+    known, text = _second  # in one step: threads ask too
+    if whole != known:
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+        _second = (whole, text)
+    return "%s.%03dZ" % (text, rest)  # noqa: UP031 - half the time of an f-string here

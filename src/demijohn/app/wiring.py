@@ -1,6 +1,6 @@
 """What an app is made of: its registries, and how batteries get into them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -80,7 +80,7 @@ class Wiring(Scaffold):
         self.error_page: Callable[[Request, BaseException], Any] | None = None
         self.pool = Pool("demijohn-handler", size=self.settings.threads)
         self.processes = Processes()
-        self.notes: dict[int, list[tuple[str, Any]]] | None = None
+        self.notes: MutableMapping[Any, list[tuple[str, Any]]] | None = None
         """What was noted about running requests for the toolbar of development; None where it is off."""
         self.draining = False
         self.sockets: set[WebSocket] = set()
@@ -242,9 +242,7 @@ class Wiring(Scaffold):
         unit = running.get()
         if notes is None or unit is None:
             return
-        if len(notes) > 500:  # requests that were cancelled left theirs behind
-            notes.clear()
-        notes.setdefault(id(unit), []).append((title, value))
+        notes.setdefault(unit, []).append((title, value))
 
     def rebuild(self) -> None:
         """Compile the routes again, where they were compiled already."""

@@ -252,7 +252,7 @@ class QuerySet(Building[M]):
 
         Any: keys have any type.
         """
-        if self._base is not None or self._parts or self._model.__order_by__:
+        if self._base is not None or self._parts:
             return await self._with_key(key).one_or_none()
         unit = self._unit()
         mapper = self._model.__mapper__

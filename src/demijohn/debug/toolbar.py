@@ -8,7 +8,7 @@ import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from time import time
+from time import monotonic, time
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -82,16 +82,18 @@ class Toolbar:
         self.started = secrets.token_urlsafe(8)
         self.entries: deque[Entry] = deque(maxlen=_MOST)
         self._count = 0
-        self._names: dict[int, str] = {}
+        self._looked_at = -1e9
+        self._found: dict[str, int] = {}
+        self._names: WeakKeyDictionary[Request, str] = WeakKeyDictionary()
 
     # -- what is kept -------------------------------------------------------------------------------------------------
 
     def observe(self, request: Request, response: Response, *, seconds: float) -> None:
         """Keep a request that was answered."""
-        notes = self.app.notes.pop(id(request), [])
+        notes = self.app.notes.pop(request, [])
         if request.route is not None and request.route.name.endswith("static"):
             return
-        name = self._names.pop(id(request), "") or self._next()
+        name = self._names.pop(request, "") or self._next()
         self.entries.append(Entry(request, response, seconds, notes, name))
 
     def inject(self, request: Request, response: Response) -> None:
@@ -100,9 +102,7 @@ class Toolbar:
         if not end:
             return
         name = self._next()
-        if len(self._names) > 500:  # pages whose request was cancelled left theirs behind
-            self._names.clear()
-        self._names[id(request)] = name
+        self._names[request] = name
         nonce = csp_nonce(request)
         attributes = f' nonce="{nonce}"' if nonce else ""
         safe = ' data-safe="yes"' if request.method in ("GET", "HEAD") and response.status < 400 else ""
@@ -159,13 +159,13 @@ class Toolbar:
         if own is not None:
             yield ServerSentEvent(to_json(own.summary()).decode(), event="request")
         last = self.entries[-1].name if self.entries else ""
-        stamps = await asyncio.to_thread(self._stamps)
+        stamps = await self._look()
         while not self.app.draining:
             await asyncio.sleep(_PAUSE)
             for entry in self._since(last):
                 last = entry.name
                 yield ServerSentEvent(to_json(entry.summary()).decode(), event="request")
-            now = await asyncio.to_thread(self._stamps)
+            now = await self._look()
             if now != stamps:
                 changed = {name for name in now.keys() | stamps.keys() if now.get(name) != stamps.get(name)}
                 stamps = now
@@ -178,6 +178,14 @@ class Toolbar:
             if entry.name == name:
                 return entries[index + 1 :]
         return entries
+
+    async def _look(self) -> dict[str, int]:
+        """Return the state of the files, looked at once for all open pages."""
+        now = monotonic()
+        if now - self._looked_at >= _PAUSE:
+            self._looked_at = now
+            self._found = await asyncio.to_thread(self._stamps)
+        return self._found
 
     def _stamps(self) -> dict[str, int]:
         """Return when each template and static file was written last."""
