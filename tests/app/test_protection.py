@@ -18,6 +18,7 @@ from demijohn.middleware import (
     AutoETag,
     Compression,
     ContentSecurityPolicy,
+    RateLimit,
     RequestID,
     Security,
     SecurityHeaders,

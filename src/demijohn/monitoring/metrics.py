@@ -13,6 +13,7 @@ from demijohn._lib.extras import need
 from demijohn.app import App, CheckMessage, Secret
 from demijohn.errors import Forbidden, Unauthorized
 from demijohn.http import Request, Response
+from demijohn.middleware.hosts import HostPatterns, is_loopback, parse_host
 
 __all__ = ["Metrics"]
 
@@ -153,6 +154,8 @@ class Metrics:
         client = request.client
         if forwarded or (client is not None and not self._is_near(client[0])):
             raise Forbidden("The metrics are told to the private network alone.")
+        if not _is_own_host(request):
+            raise Forbidden("The metrics are told under an address, localhost or an allowed host; or take a token.")
 
     def _is_near(self, address: str) -> bool:
         try:
@@ -179,6 +182,22 @@ class Metrics:
         registry = self._library.CollectorRegistry()
         multiprocess.MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
         return registry
+
+
+def _is_own_host(request: Request) -> bool:
+    """Return whether the host that was asked for is ours: a page of a stranger may name one that leads here."""
+    host = parse_host(request.headers.get("host") or "")
+    if host is None:
+        return False
+    if is_loopback(host.name):
+        return True
+    try:
+        ipaddress.ip_address(host.name.strip("[]"))
+    except ValueError:
+        app: App = request.app
+        hosts = (*app.settings.allowed_hosts, *app.security.allowed_hosts)
+        return HostPatterns([each for each in hosts if each != "*"]).matches(host)
+    return True
 
 
 def _ended(folder: Path) -> Iterator[int]:
