@@ -15,6 +15,7 @@ from playwright.sync_api import expect, sync_playwright
 from demijohn import App, Settings, html
 from demijohn.db import Database, Mapped, Model, column
 from demijohn.debug import toolbar_of
+from demijohn.mail import Mail, Mailbox, Message
 from demijohn.templating import Templates, render_template_string
 from demijohn.testing import TestClient
 
@@ -133,6 +134,26 @@ def test_secrets_of_the_log_are_hidden() -> None:
     assert "hunter2" not in told
 
 
+def test_mail_and_signals_are_told() -> None:
+    """Mail that a request sent, and the signals that it gave, have panels of their own."""
+    app = make_app()
+    mail = app.use(Mail(backend=Mailbox()))
+    paid = app.signals.signal("paid")
+    paid.connect(lambda sender, **values: None, weak=False)
+
+    @app.get("/pay")
+    async def pay():
+        paid.send(app, amount=3)
+        await mail.send(Message(to=["ann@example.org"], subject="Paid", text="Thank you."))
+        return html("<body>paid</body>")
+
+    with local(app) as client:
+        client.get("/")  # the toolbar is there from the first answer on
+        told = shown(client, client.get("/pay").text)
+    for text in ("Mail", "ann@example.org", "Paid", "Signals", "paid", "amount: int"):
+        assert text in told
+
+
 def test_the_last_fifty() -> None:
     """Fifty requests are kept, and no more."""
     app = make_app()
@@ -141,7 +162,7 @@ def test_the_last_fifty() -> None:
             client.get("/data")
         page = client.get("/").text
         assert shown(client, page).count('<a href="') == 50
-    assert app.notes == {}
+    assert not app.notes
 
 
 def test_who_may_look() -> None:

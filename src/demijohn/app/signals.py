@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from blinker import NamedSignal
 
 __all__ = ["Signals"]
@@ -28,3 +30,6 @@ class Signals:
     def signal(self, name: str) -> "NamedSignal":
         """Return the signal called `name`, made at the first call."""
         return self._namespace.signal(name)
+
+    def __iter__(self) -> "Iterator[NamedSignal]":
+        yield from self._namespace.values()

@@ -6,7 +6,7 @@ import inspect
 import os
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from time import monotonic, time
 from typing import Any, Final
@@ -84,6 +84,9 @@ class Toolbar:
         self._count = 0
         self._looked_at = -1e9
         self._found: dict[str, int] = {}
+        if app.sends_signals:
+            for signal in app.signals:
+                signal.connect(self._hear(signal.name), weak=False)
         self._names: WeakKeyDictionary[Request, str] = WeakKeyDictionary()
 
     # -- what is kept -------------------------------------------------------------------------------------------------
@@ -112,6 +115,13 @@ class Toolbar:
             f' data-started="{self.started}"{safe} defer></script>'
         )
         response.body = b"".join((before, script.encode(), end, after))
+
+    def _hear(self, name: str) -> Callable[..., None]:
+        def heard(sender: object, **values: object) -> None:
+            told = ", ".join(f"{key}: {type(value).__name__}" for key, value in values.items())
+            self.app.note("Signals", {"signal": name, "sender": type(sender).__name__, "values": told})
+
+        return heard
 
     def _next(self) -> str:
         self._count += 1

@@ -117,6 +117,8 @@ class Mail:
         """
         complete = message.with_sender(self.sender)
         complete.as_email()  # what cannot be written is told here, and not in the background
+        if self._app is not None:
+            self._app.note("Mail", {"to": ", ".join(map(str, complete.to)), "subject": complete.subject})
         database = None if self._app is None else self._app.batteries.get("db")
         if find_unit() is not None and isinstance(database, CommitHooks):
             database.on_commit(lambda: self._leave(complete))
