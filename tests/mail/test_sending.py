@@ -399,6 +399,16 @@ async def test_the_page_of_sent_mail() -> None:
         assert "<script>" not in page.text
         assert "&lt;p&gt;Go" in page.text
         assert (await client.get("/__demijohn__/mail/2")).status_code == 404
+        for headers in (
+            {"x-forwarded-for": "203.0.113.9"},
+            {"forwarded": "for=203.0.113.9"},
+            {"via": "1.1 tunnel"},
+            {"x-real-ip": "203.0.113.9"},
+        ):
+            for path in ("/__demijohn__/mail", "/__demijohn__/mail/1"):
+                answer = await client.get(path, headers=headers)
+                assert answer.status_code == 404, headers
+                assert "Hi" not in answer.text
     for other in (App(settings=Settings(env="test")), App(settings=Settings(env="production"), debug=True)):
         other.use(Mail("memory:"))
         other.use_test_keys()

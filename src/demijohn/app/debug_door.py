@@ -1,19 +1,33 @@
 """The debug door: the only way from an app to the debugger, and it is shut in production.
 
+Who may stand before it is told here as well, for the debugger and for every other page of a developer.
+
 This is one of the four places that import by string. `demijohn.debug` is loaded at the first failure in debug mode.
 """
 
 import importlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from demijohn.app.dispatch import Call, Surroundings, compile_runner
 from demijohn.app.failures import ErrorHandlers
 from demijohn.app.scaffold import Hook
 from demijohn.errors import NotFound
 from demijohn.http import Request, Response
+from demijohn.middleware.hosts import HostPatterns, is_loopback, parse_host
 from demijohn.routing import Route, Router
 
-__all__ = ["DEBUG_PATH", "add_debug_routes", "is_open", "load_debugger", "show_error", "watch_requests"]
+__all__ = [
+    "DEBUG_PATH",
+    "Objection",
+    "add_debug_routes",
+    "find_objection",
+    "is_open",
+    "is_this_machine",
+    "load_debugger",
+    "show_error",
+    "watch_requests",
+]
 
 DEBUG_PATH = "/__demijohn__/debug"
 
@@ -21,6 +35,53 @@ DEBUG_PATH = "/__demijohn__/debug"
 def is_open(app: Any) -> bool:
     """Return whether errors may be shown to whoever asks (Any: the app)."""
     return app.debug is True and app.settings.env != "production"
+
+
+class Objection(NamedTuple):
+    """Why somebody is not shown what only the developer may see, and what the developer can do."""
+
+    reason: str
+    fix: str
+
+
+def is_this_machine(peer: str) -> bool:
+    """Return whether the address of a peer is one of this machine's own."""
+    return is_loopback("[::1]" if peer in ("::1", "[::1]") else peer.removeprefix("::ffff:"))
+
+
+def find_objection(request: Request, app: Any, *, is_near: Callable[[str], bool] = is_this_machine) -> Objection | None:
+    """Hold a request to the rules of a page for the developer alone; return the first that does not hold.
+
+    They are its peer, no proxy in between (through a tunnel everybody comes from this machine), and a host that is ours
+    (a foreign name that leads here is another site's).
+
+    Args:
+        request: The request.
+        app: The app (Any: it imports this module).
+        is_near: Which peers are let in.
+    """
+    for name, _ in request.raw_headers:
+        if name == b"forwarded" or name.startswith((b"x-forwarded-", b"x-real-ip", b"x-original-")) or name == b"via":
+            return Objection(
+                f"the request has the header {name.decode('latin-1')}, so that it came through a proxy",
+                "Open the app without the proxy.",
+            )
+    peer = request.client[0] if request.client is not None else ""
+    if not is_near(peer):
+        return Objection(
+            f"the peer {peer or '(none)'} is not this machine",
+            f"Open the page on this machine, or start with  --console-allow-ip {peer or 'ADDRESS'}",
+        )
+    written = request.headers.get("host") or ""
+    host = parse_host(written)
+    settings = app.settings
+    listed = HostPatterns([one for one in (*settings.allowed_hosts, *app.security.allowed_hosts) if one != "*"])
+    if host is None or not (is_loopback(host.name) or listed.matches(host)):
+        return Objection(
+            f"the host {written!r} is neither localhost nor listed",
+            f"If it is yours, list it:  ALLOWED_HOSTS={host.name if host else 'example.org'}",
+        )
+    return None
 
 
 def load_debugger() -> Any:

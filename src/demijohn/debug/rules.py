@@ -4,9 +4,9 @@ import hmac
 import logging
 from typing import Any, Final
 
+from demijohn.app.debug_door import find_objection, is_this_machine
 from demijohn.debug.grant import Grant
 from demijohn.http import Request
-from demijohn.middleware.hosts import HostPatterns, is_loopback, parse_host
 
 __all__ = ["COOKIE", "Refused", "check_call", "check_peer", "check_token", "log_refusal"]
 
@@ -38,33 +38,9 @@ def check_peer(request: Request, app: Any, grant: Grant | None) -> None:
     Raises:
         Refused: One of them does not hold.
     """
-    for name, _ in request.raw_headers:
-        if name == b"forwarded" or name.startswith((b"x-forwarded-", b"x-real-ip", b"x-original-")) or name == b"via":
-            raise Refused(
-                f"the request has the header {name.decode('latin-1')}, so that it came through a proxy",
-                fix="Open the app without the proxy.",
-            )
-    peer = request.client[0] if request.client is not None else ""
-    if not _is_near(peer, grant):
-        raise Refused(
-            f"the peer {peer or '(none)'} is not this machine",
-            fix=f"Open the page on this machine, or start with  --console-allow-ip {peer or 'ADDRESS'}",
-        )
-    written = request.headers.get("host") or ""
-    host = parse_host(written)
-    settings = app.settings
-    listed = HostPatterns([one for one in (*settings.allowed_hosts, *app.security.allowed_hosts) if one != "*"])
-    if host is None or not (is_loopback(host.name) or listed.matches(host)):
-        raise Refused(
-            f"the host {written!r} is neither localhost nor listed",
-            fix=f"If it is yours, list it:  ALLOWED_HOSTS={host.name if host else 'example.org'}",
-        )
-
-
-def _is_near(peer: str, grant: Grant | None) -> bool:
-    if grant is not None:
-        return grant.allows(peer)
-    return is_loopback("[::1]" if peer in ("::1", "[::1]") else peer.removeprefix("::ffff:"))
+    objection = find_objection(request, app, is_near=is_this_machine if grant is None else grant.allows)
+    if objection is not None:
+        raise Refused(objection.reason, fix=objection.fix)
 
 
 def check_call(request: Request) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from demijohn.app import CheckMessage, Secret
 from demijohn.app.context import find_unit
+from demijohn.app.debug_door import is_open
 from demijohn.errors import ConfigurationError
 from demijohn.mail.console import Console
 from demijohn.mail.failures import InvalidMessage, MailUnavailable
@@ -81,7 +82,7 @@ class Mail:
         app.lifespan.add(self._life)
         app.checks.add(self._check, deploy=True)
         app.test_helpers.add("mailbox", self._test_mailbox)
-        if app.debug and app.settings.env != "production":
+        if is_open(app):
             self._outgoing = Outgoing()
             self._outgoing.install(app)
 

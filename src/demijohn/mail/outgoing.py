@@ -1,18 +1,21 @@
 """The page of mails that were sent in development; it is not there in production."""
 
+import logging
 import re
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
+from demijohn.app.debug_door import find_objection, is_open
 from demijohn.errors import NotFound
 from demijohn.http import HTMLResponse, Markup, Request, html
 from demijohn.mail.message import Message
 
 __all__ = ["PATH", "Outgoing"]
 
+logger = logging.getLogger("demijohn.mail")
+
 PATH = "/__demijohn__/mail"
-_HERE = ("127.0.0.1", "::1")
 _LINK = re.compile(r"(https?://[^\s<>\"]+)")
 
 
@@ -75,8 +78,16 @@ def _linked(text: str) -> Iterator[Markup]:
 
 
 def _refuse_others(request: Request) -> None:
-    """Show nothing to other machines: a mail may hold a link that lets somebody in."""
-    if request.client is None or request.client[0] not in _HERE:
+    """Show nothing to others than the developer: a mail may hold a link that lets somebody in.
+
+    Raises:
+        NotFound: A rule of the debug door does not hold; the log says which.
+    """
+    if not is_open(request.app):
+        raise NotFound
+    objection = find_objection(request, request.app)
+    if objection is not None:
+        logger.warning("The page of sent mail was not shown: %s.", objection.reason)
         raise NotFound
 
 
