@@ -502,6 +502,51 @@ def test_checks_tell_what_cannot_be_described() -> None:
     assert found["openapi.unsaid"].level == "info"
 
 
+def test_a_word_makes_no_page() -> None:
+    """Of handlers without annotation those are left out that use our own objects; an attribute or a namesake is not."""
+    import demijohn
+    from demijohn.templating import render_template
+
+    app = App()
+
+    class Book:
+        html = "<b>"
+        redirect = "/"
+
+    def Page(number):  # type: ignore[no-untyped-def]
+        return {"number": number}
+
+    @app.get("/attribute")
+    def attribute():  # type: ignore[no-untyped-def]
+        return {"html": Book().html, "redirect": Book().redirect}
+
+    @app.get("/namesake")
+    def namesake():  # type: ignore[no-untyped-def]
+        return Page(1)
+
+    @app.get("/redirects")
+    def redirects():  # type: ignore[no-untyped-def]
+        return redirect("/")
+
+    @app.get("/by-module")
+    def by_module():  # type: ignore[no-untyped-def]
+        return demijohn.redirect("/")
+
+    @app.get("/rendered")
+    def rendered():  # type: ignore[no-untyped-def]
+        return render_template("x.html")
+
+    api = app.use(OpenAPI())
+    assert set(api.document(app)["paths"]) == {"/attribute", "/namesake"}
+    told = [message for message in app.run_checks() if message.id == "openapi.page"]
+    assert [message.text.partition(" is ")[0] for message in told] == [
+        "GET /redirects",
+        "GET /by-module",
+        "GET /rendered",
+    ]
+    assert {message.level for message in told} == {"info"}
+
+
 def test_the_document_is_served_and_printed(tmp_path: Path) -> None:
     """JSON, YAML and the command hold the same."""
     app, api = shop()

@@ -150,6 +150,15 @@ class OpenAPI:
                 hint="Annotate what comes back:  async def items() -> list[Item]: ...",
                 place=document.unsaid[0].route.place,
             )
+        for operation in document.guessed:
+            yield CheckMessage(
+                level="info",
+                id="openapi.page",
+                text=f"{operation.method} {operation.route.pattern} is left out of the document: its handler says not"
+                " what it returns, and builds a page.",
+                hint="Annotate what comes back, or write  @describe(hidden=False)  or  @describe(hidden=True).",
+                place=operation.route.place,
+            )
 
 
 def _name_of(app: "App") -> str:

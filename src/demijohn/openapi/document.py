@@ -9,8 +9,9 @@ from typing import Any
 
 from demijohn._lib.sentinels import MISSING
 from demijohn.app import App, Input, Operation, operations_of
+from demijohn.app.streaming import items_of
 from demijohn.openapi.describing import Description, description_of
-from demijohn.openapi.responses import PROBLEM, VALIDATION, answers_of, is_page, phrase_of
+from demijohn.openapi.responses import PROBLEM, VALIDATION, answers_of, has_annotation, is_page, phrase_of
 from demijohn.openapi.schemas import Schema, Schemas
 from demijohn.schema import Field, fields_of, has_fields
 from demijohn.schema.field import split
@@ -29,13 +30,20 @@ class Document:
     """A document as it is built: plain data, and what could not be told."""
 
     def __init__(
-        self, data: Schema, *, undescribed: Sequence[tuple[Operation, Any]], unsaid: Sequence[Operation]
+        self,
+        data: Schema,
+        *,
+        undescribed: Sequence[tuple[Operation, Any]],
+        unsaid: Sequence[Operation],
+        guessed: Sequence[Operation],
     ) -> None:
         self.data = data
         self.undescribed = undescribed
         """Operations with a type that has no schema."""
         self.unsaid = unsaid
         """Operations whose handler does not say what it returns."""
+        self.guessed = guessed
+        """Operations that were left out, since their handler says nothing and builds a page."""
 
 
 def build_document(
@@ -69,6 +77,7 @@ class _Builder:
         self.problems: set[str] = set()
         self.undescribed: list[tuple[Operation, Any]] = []
         self.unsaid: list[Operation] = []
+        self.guessed: list[Operation] = []
 
     def build(self, *, servers: Sequence[str], tags: Mapping[str, str]) -> Document:
         paths: dict[str, Schema] = {}
@@ -92,7 +101,7 @@ class _Builder:
             data["components"] = components
         if used:
             data["tags"] = [{"name": name, **({"description": tags[name]} if name in tags else {})} for name in used]
-        return Document(data, undescribed=self.undescribed, unsaid=self.unsaid)
+        return Document(data, undescribed=self.undescribed, unsaid=self.unsaid, guessed=self.guessed)
 
     def _is_wanted(self, operation: Operation, about: Description) -> bool:
         route = operation.route
@@ -107,7 +116,11 @@ class _Builder:
             return False  # pages of batteries: of models, of accounts, of the admin
         if self.only and not route.pattern.startswith(self.only):
             return False
-        return not is_page(operation)
+        if not is_page(operation):
+            return True
+        if not has_annotation(operation.function):
+            self.guessed.append(operation)
+        return False
 
     def _components(self) -> Schema:
         schemas = dict(self.schemas.components)
@@ -305,9 +318,6 @@ class _Builder:
 
 def has_said(operation: Operation) -> bool:
     """Return whether what an operation answers is known: by an annotation, or since it yields or lists formats."""
-    from demijohn.app.streaming import items_of
-    from demijohn.openapi.responses import has_annotation
-
     return has_annotation(operation.function) or items_of(operation.function) is not None or operation.status == 204
 
 

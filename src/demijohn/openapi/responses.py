@@ -1,8 +1,9 @@
 """What a handler answers: by its return annotation, its status and its formats."""
 
+import dis
 import inspect
 import types
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 
@@ -19,6 +20,8 @@ from demijohn.http import (
     RedirectResponse,
     Response,
     ServerSentEvent,
+    html,
+    redirect,
 )
 from demijohn.openapi.schemas import Schema, Schemas
 
@@ -57,7 +60,8 @@ VALIDATION: Schema = {
     },
     "required": ["errors"],
 }
-_PAGES = frozenset(("Page", "render_template", "render_template_string", "stream_template", "redirect", "html"))
+_PAGES = (Page, redirect, html)
+_RENDERING = ("render_template", "render_template_string", "stream_template")
 _MEDIA: tuple[tuple[Any, str], ...] = (
     (Page, "text/html"),
     (Markup, "text/html"),
@@ -100,8 +104,40 @@ def is_page(operation: Operation) -> bool:
             isinstance(part, type) and issubclass(part, (Page, Markup, HTMLResponse, RedirectResponse))
             for part in parts
         )
-    code = getattr(inspect.unwrap(operation.function), "__code__", None)
-    return code is not None and not _PAGES.isdisjoint(code.co_names)
+    return any(_builds_page(value) for value in _named_by(inspect.unwrap(operation.function)))
+
+
+def _builds_page(value: Any) -> bool:
+    if any(value is known for known in _PAGES):
+        return True
+    # Templates are another room of this floor: its functions are known by where they stand.
+    module = str(getattr(value, "__module__", ""))
+    return module.startswith("demijohn.templating.") and getattr(value, "__name__", "") in _RENDERING
+
+
+def _named_by(function: Any) -> Iterator[Any]:
+    """Yield what the code of a function names from outside: globals, what it closes over, names of modules.
+
+    An attribute of anything else (`book.html`) is only a word.
+    """
+    if not isinstance(function, types.FunctionType):
+        return
+    closed = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    value: Any = None
+    for step in dis.get_instructions(function):
+        if step.opname == "LOAD_GLOBAL":
+            value = function.__globals__.get(step.argval)
+        elif step.opname == "LOAD_DEREF" and step.argval in closed:
+            try:
+                value = closed[step.argval].cell_contents
+            except ValueError:  # it has no value yet
+                value = None
+        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD") and isinstance(value, types.ModuleType):
+            value = getattr(value, step.argval, None)
+        else:
+            value = None
+        if value is not None:
+            yield value
 
 
 def answers_of(operation: Operation, schemas: Schemas) -> dict[str, Schema]:
