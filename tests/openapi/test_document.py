@@ -335,12 +335,12 @@ def test_names_are_stable() -> None:
     other, other_api = shop()
 
     @other.get("/zzz")
-    async def text() -> int:
+    async def elsewhere() -> int:
         return 1
 
     after = other_api.document(other)
     assert {path: after["paths"][path] for path in before["paths"]} == before["paths"]
-    assert after["paths"]["/zzz"]["get"]["operationId"] == "text_zzz"
+    assert after["paths"]["/zzz"]["get"]["operationId"] == "elsewhere"
 
 
 class _Guard:
@@ -545,6 +545,57 @@ def test_a_word_makes_no_page() -> None:
         "GET /rendered",
     ]
     assert {message.level for message in told} == {"info"}
+
+
+def test_names_do_not_depend_on_the_order() -> None:
+    """Operations that clash all get their path, classes their module, wherever they stand; what is written stays."""
+
+    def part(name: str) -> tuple[type, type]:
+        fields = [("a" if name == "one" else "b", int)]
+        own = msgspec.defstruct("Thing", fields, module=f"shop.{name}")
+        problem = msgspec.defstruct("Problem", fields, module=f"shop.{name}")
+        return own, problem
+
+    (one, problem), (two, _) = part("one"), part("two")
+
+    def build(order: list[int]) -> tuple[dict[str, str], dict[str, Any]]:
+        app = App()
+
+        async def first() -> Any: ...
+
+        async def second(body: Any) -> Any: ...
+
+        async def third() -> Any: ...
+
+        first.__annotations__["return"] = one
+        second.__annotations__.update(body=one, **{"return": problem})
+        third.__annotations__["return"] = two
+
+        def get_things() -> None: ...
+
+        routes = [
+            lambda: app.add_route("/a", describe(operation_id="things")(first), name="first"),
+            lambda: app.add_route("/b", second, methods=["POST"], name="things"),
+            lambda: app.add_route("/c-d", third, name="x.y"),
+            lambda: app.add_route("/c_d", get_things, name="x_y"),
+        ]
+        for index in order:
+            routes[index]()
+        document = app.use(OpenAPI()).document(app)
+        assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+        ids = {path: next(iter(made.values()))["operationId"] for path, made in document["paths"].items()}
+        return ids, document["components"]["schemas"]
+
+    expected = build([0, 1, 2, 3])
+    assert expected[0] == {
+        "/a": "things",
+        "/b": "things_b",
+        "/c-d": "x_y_c_d_get_2fa077b4",
+        "/c_d": "x_y_c_d_get_d3407ee9",
+    }
+    assert set(expected[1]) == {"shop_one_Thing", "shop_two_Thing", "shop_one_Problem", "Problem", "ValidationProblem"}
+    for order in ([3, 2, 1, 0], [2, 0, 3, 1]):
+        assert build(order) == expected
 
 
 def test_the_document_is_served_and_printed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from demijohn._lib.sentinels import MISSING
 from demijohn.app import App, Input, Operation, operations_of
 from demijohn.app.streaming import items_of
 from demijohn.openapi.describing import Description, description_of
+from demijohn.openapi.naming import distinct_ids
 from demijohn.openapi.responses import PROBLEM, VALIDATION, answers_of, has_annotation, is_page, phrase_of
 from demijohn.openapi.schemas import Schema, Schemas
 from demijohn.schema import Field, fields_of, has_fields
@@ -63,17 +64,20 @@ def build_document(
         servers: URLs that the API is reached at.
         tags: Descriptions of the groups.
     """
-    return _Builder(app, info=info, only=tuple(only)).build(servers=servers, tags=tags or {})
+    # Twice, since all names have to be known before one is written.
+    first = _Builder(app, info=info, only=tuple(only), schemas=Schemas())
+    first.build(servers=servers, tags=tags or {})
+    schemas = Schemas(names=first.schemas.distinct_names(reserved=("Problem", "ValidationProblem")))
+    return _Builder(app, info=info, only=tuple(only), schemas=schemas).build(servers=servers, tags=tags or {})
 
 
 class _Builder:
-    def __init__(self, app: App, *, info: Schema, only: tuple[str, ...]) -> None:
+    def __init__(self, app: App, *, info: Schema, only: tuple[str, ...], schemas: Schemas) -> None:
         self.app = app
         self.info = info
         self.only = only
-        self.schemas = Schemas()
+        self.schemas = schemas
         self.security: dict[str, Mapping[str, Any]] = {}
-        self.ids: set[str] = set()
         self.problems: set[str] = set()
         self.undescribed: list[tuple[Operation, Any]] = []
         self.unsaid: list[Operation] = []
@@ -82,16 +86,19 @@ class _Builder:
     def build(self, *, servers: Sequence[str], tags: Mapping[str, str]) -> Document:
         paths: dict[str, Schema] = {}
         used: dict[str, None] = {}
+        wanted: dict[tuple[str, str], tuple[Operation, Description]] = {}
         for operation in operations_of(self.app):
             about = description_of(operation.function)
-            if not self._is_wanted(operation, about):
-                continue
+            if self._is_wanted(operation, about):
+                path = _PARAMETER.sub(r"{\1}", operation.route.pattern)
+                wanted.setdefault((path, operation.method), (operation, about))
+        ids = distinct_ids(list(wanted.values()))
+        for ((path, method), (operation, about)), name in zip(wanted.items(), ids, strict=True):
             before = len(self.schemas.undescribed)
-            made = self._operation(operation, about)
+            made = self._operation(operation, about, name=name)
             self.undescribed += [(operation, tp) for tp in self.schemas.undescribed[before:]]
             used.update(dict.fromkeys(made.get("tags", ())))
-            path = _PARAMETER.sub(r"{\1}", operation.route.pattern)
-            paths.setdefault(path, {}).setdefault(operation.method.lower(), made)
+            paths.setdefault(path, {})[method.lower()] = made
         data: Schema = {"openapi": "3.1.1", "info": self.info}
         if servers:
             data["servers"] = [{"url": url} for url in servers]
@@ -137,9 +144,9 @@ class _Builder:
 
     # -- one operation ------------------------------------------------------------------------------------------------
 
-    def _operation(self, operation: Operation, about: Description) -> Schema:
+    def _operation(self, operation: Operation, about: Description, *, name: str) -> Schema:
         summary, text = _texts(operation.function)
-        made: Schema = {"operationId": self._id(operation, about)}
+        made: Schema = {"operationId": name}
         group = operation.route.namespace.partition(".")[0]
         tags = about.tags if about.tags is not None else (group,) if group else ()
         if tags:
@@ -161,22 +168,6 @@ class _Builder:
         if requirements:
             made["security"] = requirements
         return made
-
-    def _id(self, operation: Operation, about: Description) -> str:
-        """Return a name that stays the same while other routes come and go."""
-        wanted = about.operation_id
-        if wanted is None:
-            wanted = re.sub(r"\W+", "_", operation.route.name).strip("_")
-            if len([method for method in operation.route.details if method in _METHODS]) > 1:
-                wanted += f"_{operation.method.lower()}"
-        name = wanted
-        if name in self.ids:
-            name = f"{wanted}_{re.sub(r'[^A-Za-z0-9]+', '_', operation.route.pattern).strip('_')}"
-        number = 2
-        while name in self.ids:
-            name, number = f"{wanted}_{number}", number + 1
-        self.ids.add(name)
-        return name
 
     # -- what a client gives ------------------------------------------------------------------------------------------
 

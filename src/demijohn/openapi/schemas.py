@@ -4,7 +4,8 @@ import collections.abc
 import inspect
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -66,15 +67,18 @@ class Schemas:
 
     Args:
         prefix: Where the collected ones will stand: `#/components/schemas/`.
+        names: The names of classes, where they are known already (Any: types of many kinds).
     """
 
-    def __init__(self, prefix: str = "#/components/schemas/") -> None:
+    def __init__(
+        self, prefix: str = "#/components/schemas/", *, names: Mapping[tuple[Any, Mode], str] | None = None
+    ) -> None:
         self.prefix = prefix
+        self._known = names or {}
         self.components: dict[str, Schema] = {}
         self.undescribed: list[Any] = []
         """The types that could not be described."""
         self._names: dict[tuple[Any, Mode], str] = {}
-        self._owners: dict[str, Any] = {}
 
     def of(self, annotation: Any, mode: Mode) -> Schema:
         """Return the schema of an annotation (Any: annotations are of many types)."""
@@ -219,7 +223,6 @@ class Schemas:
             schema = inner_schemas.pop(cls.__name__)
         for name, inner in inner_schemas.items():
             self.components.setdefault(name, inner)
-            self._owners.setdefault(name, cls)
         schema.pop("title", None)
         return schema
 
@@ -231,34 +234,62 @@ class Schemas:
         name = self._names.get(key)
         if name is None:
             other = self._names.get((tp, "out" if mode == "in" else "in"))
-            name = self._free(_name_of(tp), tp)
+            name = self._known.get(key) or self._free(_name_of(tp))
             self._names[key] = name
-            self._owners[name] = tp
+            if name in self.components:  # the way in is known to be that out
+                return {"$ref": f"{self.prefix}{name}"}
             self.components[name] = {}
             made = make()
             if other is not None and made == self.components[other]:
-                del self.components[name], self._owners[name]
+                del self.components[name]
                 name = self._names[key] = other
             else:
                 self.components[name] = made
         return {"$ref": f"{self.prefix}{name}"}
 
-    def _free(self, wanted: str, tp: Any) -> str:
-        if wanted not in self.components:
-            return wanted
-        cls = get_origin(tp) or tp
-        if self._owners.get(wanted) is tp or (get_origin(self._owners.get(wanted)) or self._owners.get(wanted)) is cls:
-            candidates = (f"{wanted}Input", f"{wanted}Output")
-        else:
-            module = str(cls.__module__).replace(".", "_")
-            candidates = (f"{module}_{wanted}", f"{module}_{wanted}Input")
-        for candidate in candidates:
-            if candidate not in self.components:
-                return candidate
-        number = 2
-        while f"{wanted}{number}" in self.components:
-            number += 1
-        return f"{wanted}{number}"
+    def _free(self, wanted: str) -> str:
+        """Return a name for now, of those that `distinct_names` will choose from."""
+        name, number = wanted, 2
+        while name in self.components:
+            name, number = f"{wanted}{number}", number + 1
+        return name
+
+    def distinct_names(self, *, reserved: Sequence[str] = ()) -> dict[tuple[Any, Mode], str]:
+        """Return a name for each class that was collected, which does not depend on the order.
+
+        All classes whose names would clash get their module. Where a class is not the same in both directions, the way
+        in is called `...Input`.
+
+        Args:
+            reserved: Names that no class gets.
+        """
+        kept = list(dict.fromkeys(tp for tp, _ in self._names))
+        ours = set(self._names.values())
+        avoided = {*reserved, *(name for name in self.components if name not in ours)}
+        candidates = [_names_of(tp) for tp in kept]
+        levels = [0] * len(kept)
+        while True:
+            names = [each[level] for each, level in zip(candidates, levels, strict=True)]
+            taken = Counter(names)
+            clashing = [
+                index
+                for index, name in enumerate(names)
+                if (taken[name] > 1 or name in avoided) and levels[index] + 1 < len(candidates[index])
+            ]
+            if not clashing:
+                break
+            for index in clashing:
+                levels[index] += 1
+        found: dict[tuple[Any, Mode], str] = {}
+        seen: dict[str, int] = {}
+        for tp, name in zip(kept, names, strict=True):
+            count = seen[name] = seen.get(name, 0) + 1
+            if count > 1:  # two classes of one function: nothing else tells them apart
+                name = f"{name}{count}"
+            inward, outward = self._names.get((tp, "in")), self._names.get((tp, "out"))
+            found[tp, "out"] = name
+            found[tp, "in"] = name if None in (inward, outward) or inward == outward else f"{name}Input"
+        return found
 
 
 def _is_shown(field: Field, mode: Mode) -> bool:
@@ -277,6 +308,15 @@ def _name_of(tp: Any) -> str:
     name: str = (get_origin(tp) or tp).__name__
     parts = [_name_of(one) if hasattr(one, "__name__") else str(one) for one in arguments]
     return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in "_".join([name, *parts]))
+
+
+def _names_of(tp: Any) -> tuple[str, ...]:
+    """Return what a class may be called, the short names first."""
+    name, cls = _name_of(tp), get_origin(tp) or tp
+    outer = cls.__qualname__.replace("<locals>.", "").rpartition(".")[0]
+    module = str(cls.__module__).replace(".", "_")
+    long = f"{module}_{outer.replace('.', '_')}_{name}" if outer else f"{module}_{name}"
+    return name, f"{module}_{name}", long
 
 
 def _text_of(cls: type) -> str:
