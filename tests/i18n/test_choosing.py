@@ -168,6 +168,28 @@ def test_selectors_ask_for_the_user_by_annotation(make_app: Make, is_async: bool
         assert [client.get(f"/zone?user={name}").text for name in settings] == ["Asia/Tokyo", "UTC", "UTC"]
 
 
+def test_a_text_before_the_selector_freezes_nothing(make_app: Make) -> None:
+    """A hook that looks up a text before the selector was asked gets what was known; the page gets the user's."""
+    app, battery = make_app()
+    greeting(app)
+    early: list[str] = []
+
+    @app.before_request
+    def look_up() -> None:
+        early.append(_("Hello, World!"))
+
+    @battery.locale_selector
+    def of_user(request: Request) -> str | None:
+        return request.query.get("speaks")
+
+    with TestClient(app) as client:
+        client.cookies.set("language", "ar")
+        answer = client.get("/?speaks=de")
+    assert (early, answer.text) == (["مرحبا بالعالم"], "Hallo, Welt!")
+    assert answer.headers["content-language"] == "de"
+    assert "Cookie" in answer.headers["vary"]
+
+
 def test_a_block_and_activate_win_over_the_request(make_app: Make) -> None:
     """`language(...)` holds inside of its block, `activate` to the end of the request and no longer."""
     app, _battery = make_app()

@@ -128,6 +128,28 @@ def test_every_language_may_have_a_prefix(make_app: Make) -> None:
         assert client.post("/posts/x", follow_redirects=False).status_code == 405
 
 
+@pytest.mark.parametrize("is_early", [True, False])
+def test_a_page_without_a_prefix_leads_where_the_selector_says(folder: Path, is_early: bool) -> None:
+    """The language of the user goes before cookie and header, whether the selector or the battery is there first."""
+    app = App(debug=False)
+    battery = Translations(["en", "de", "ar"], folder=folder, prefix=Prefix(default=True))
+
+    def of_user(request: Request) -> str | None:
+        return request.query.get("speaks")
+
+    if is_early:
+        battery.locale_selector(of_user)
+    app.use(battery)
+    if not is_early:
+        battery.locale_selector(of_user)
+    pages(app)
+    with TestClient(app) as client:
+        client.cookies.set("language", "ar")
+        answer = client.get("/posts/x?speaks=de", follow_redirects=False)
+        assert answer.headers["location"] == "/de/posts/x?speaks=de"
+        assert client.get("/posts/x", follow_redirects=False).headers["location"] == "/ar/posts/x"
+
+
 def test_a_mounted_app_knows_where_it_is(make_app: Make) -> None:
     """The prefix is a part of the root path that a mounted app is given."""
     app, _battery = make_app(prefix=True)

@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from babel import Locale
 
 from demijohn._lib.text import did_you_mean, listing
 from demijohn._lib.translation import look_up_by
 from demijohn.app import Unit, current
+from demijohn.app.scaffold import Hook
 from demijohn.errors import ConfigurationError
 from demijohn.http import Request, Response, is_safe_path, redirect
 from demijohn.i18n.catalogs import FRAMEWORK, Catalogs, Messages, Source
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Translations"]
 
+F = TypeVar("F", bound=Callable[..., str | Awaitable[str | None] | None])
 _ORIGINS = get_args(Origin)
 _YEAR = 365 * 24 * 3600
 
@@ -113,6 +115,7 @@ class Translations:
         self._app: App | None = None
         self._catalogs: Catalogs | None = None
         self._selectors: dict[Any, Callable[..., Any]] = {}
+        self._leading = Hook(self._lead_to_prefix, inline=True)
 
     def install(self, app: "App") -> None:
         """Plug into the app: look-ups, paths, names for templates, commands, checks."""
@@ -122,7 +125,7 @@ class Translations:
             app.before_routing.append(self._take_prefix)
             app.url_adjusters.append(self._adjust)
             if self.paths.prefix.default:
-                app.before_request(inline=True)(self._lead_to_prefix)
+                app.before.append(self._leading)
         for service in self._selectors:
             self._ask_early(app, service)
         app.templates.filters.update(filters())
@@ -133,7 +136,7 @@ class Translations:
 
     # -- what an app says about its people ----------------------------------------------------------------------------
 
-    def locale_selector(self, function: Callable[..., str | Awaitable[str | None] | None]) -> Callable[..., Any]:
+    def locale_selector(self, function: F) -> F:
         """Have a function say which language a visitor prefers.
 
         That is the user's own setting, as a rule. It is bound as a handler is, so it may ask for the user by
@@ -149,14 +152,14 @@ class Translations:
         """
         return self._select(_WantedLanguage, function)
 
-    def timezone_selector(self, function: Callable[..., str | Awaitable[str | None] | None]) -> Callable[..., Any]:
+    def timezone_selector(self, function: F) -> F:
         """Have a function say which time zone a visitor lives in.
 
         It is bound as that of `locale_selector` is, and returns a name or `None`.
         """
         return self._select(_WantedZone, function)
 
-    def _select(self, service: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _select(self, service: Any, function: F) -> F:
         self._selectors[service] = function
         if self._app is not None:
             self._ask_early(self._app, service)
@@ -171,10 +174,14 @@ class Translations:
             presence = self._presence(connection)
             if service is _WantedLanguage:
                 presence.selected = said
+                presence.messages = None  # a text that was looked up before did not know it
             else:
                 presence.zone = find_zone(said) if said else None
 
         app.before_request(ask)
+        if self._leading in app.before:  # where it leads to is for the selectors to say
+            app.before.remove(self._leading)
+            app.before.append(self._leading)
 
     # -- what is present ----------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ class Presence:
     KEY: ClassVar[str] = " i18n"
     """Where `g` holds it; no attribute can have that name."""
 
-    __slots__ = ("messages", "prefix", "selected", "zone")
+    __slots__ = ("messages", "prefix", "selected", "told", "zone")
 
     def __init__(self) -> None:
         self.messages: Messages | None = None
@@ -26,14 +26,20 @@ class Presence:
         """The language that the path named."""
         self.selected: str | None = None
         """The language that the selector of the app returned."""
+        self.told: tuple[str, tuple[str, ...]] | None = None
+        """What the response says: the language, and the headers that it depends on."""
         self.zone: tzinfo | None = None
 
 
 def choose(battery: Offer, connection: Any, presence: Presence) -> str:
     """Return the tag of the language to answer in, and note what it depends on (Any: a request or socket)."""
     tag, varied = _read(battery, connection, presence)
-    if isinstance(connection, Request) and not (connection._exchange is not None and connection._exchange.sent):
-        before_sending(connection, lambda response: _tell(response, tag, varied))
+    is_first = presence.told is None
+    # Chosen again, once the selectors were asked, it depends on what was read before as well.
+    presence.told = (tag, tuple(dict.fromkeys((*(presence.told or ("", ()))[1], *varied))))
+    is_sent = isinstance(connection, Request) and connection._exchange is not None and connection._exchange.sent
+    if is_first and isinstance(connection, Request) and not is_sent:
+        before_sending(connection, lambda response: _tell(response, presence))
     return tag
 
 
@@ -66,7 +72,8 @@ def _read(battery: Offer, connection: Any, presence: Presence) -> tuple[str, tup
     return battery.default, tuple(varied)
 
 
-def _tell(response: Response, tag: str, varied: tuple[str, ...]) -> None:
+def _tell(response: Response, presence: Presence) -> None:
+    tag, varied = presence.told or ("", ())
     headers = response.headers
     if response.content_type is not None and "content-language" not in headers:
         headers["content-language"] = tag
