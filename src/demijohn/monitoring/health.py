@@ -5,7 +5,7 @@ import inspect
 import logging
 from collections.abc import Callable
 from time import monotonic, perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,6 +15,8 @@ from demijohn.http import Request, Response
 __all__ = ["Health"]
 
 logger = logging.getLogger("demijohn.health")
+
+F = TypeVar("F", bound=Callable[[], Any])
 
 _NEVER_KEPT = {"cache-control": "no-store"}
 
@@ -77,13 +79,13 @@ class Health:
         for name, probe in self._own.items():
             app.health.add(name, probe)
 
-    def probe(self, name: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+    def probe(self, name: str) -> Callable[[F], F]:
         """Add a probe: a function, sync or async, that raises where something is wrong.
 
         Any: what it returns is not looked at.
         """
 
-        def register(function: Callable[[], Any]) -> Callable[[], Any]:
+        def register(function: F) -> F:
             if self._app is None:
                 self._own[name] = function
             else:
