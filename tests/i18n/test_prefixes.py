@@ -209,6 +209,7 @@ def test_taking_a_prefix_never_leaves_the_site(path: str) -> None:
         ("/de/posts", "/de", "ar", "/ar/posts"),
         ("/sub/de/posts?x=1", "/sub/de", "ar", "/sub/ar/posts?x=1"),
         ("/sub/posts", "/sub", "de", "/sub/de/posts"),
+        ("/sub/de/__demijohn__/static/theme/x.css", "/sub/de", "de", "/sub/__demijohn__/static/theme/x.css"),
         ("https://example.org/de/", "/de", "ar", "https://example.org/ar/"),
         ("https://de.example.org/de/x", "/de", "en", "https://de.example.org/x"),
         ("https://example.org", "", "de", "https://example.org"),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from demijohn.app import url_for
 from demijohn.http import Request
 
 __all__ = ["Accounts"]
@@ -28,12 +29,11 @@ class Accounts:
 
     def logout_url(self, request: Request) -> str:
         """Return where a post logs out, or an empty text where the app has pages of its own."""
-        prefix = getattr(request.app.batteries["auth"], "prefix", None)
-        return "" if prefix is None else f"{prefix}/logout"
+        return "" if request.app.batteries["auth"].prefix is None else url_for("auth.logout")
 
     def login_url(self, request: Request) -> str:
         """Return the login page, which leads back to the page that was asked for."""
-        path = request.path if request.method in ("GET", "HEAD") else ""
+        path = f"{request.root_path}{request.path}" if request.method in ("GET", "HEAD") else ""
         if path and request.query_string:
             path += f"?{request.query_string.decode('latin-1')}"
         return str(request.app.batteries["auth"].login_url(path))

@@ -5,6 +5,7 @@ from typing import Any
 
 from demijohn import Page, Request, Response, flash, redirect
 from demijohn._lib.translation import gettext as _
+from demijohn.admin.access import Visit
 from demijohn.admin.editing import Editor
 from demijohn.admin.finding import find_object, visit_of
 from demijohn.admin.history import changes_of, difference, entries_of, hidden_names, record, snapshot, version_of
@@ -37,7 +38,7 @@ class Changing:
         once = str(form.get("_once", ""))[:40]
         before = await self._saved_before(once)
         if before is not None:
-            return self._already(admin, before)
+            return self._already(visit, admin, before)
         await receive(editor.form, request)
         try:
             saved = await self._save(request, editor, once=once)
@@ -45,10 +46,10 @@ class Changing:
             before = await self._saved_before(once)
             if before is None:
                 raise
-            return self._already(admin, before)
+            return self._already(visit, admin, before)
         if saved is None:
             return await self._page(request, editor, once=once)
-        return self._leave(admin, saved, form, _("“%(label)s” was added.", label=label_of(saved)), is_new=True)
+        return self._leave(visit, admin, saved, form, _("“%(label)s” was added.", label=label_of(saved)), is_new=True)
 
     async def change(self, request: Request) -> Page | Response:
         """Show an object, in a form where the user may change it, or save what was sent."""
@@ -77,7 +78,7 @@ class Changing:
         if saved is None:
             await editor.form.edit(obj)
             return await self._page(request, editor, version=given or present)
-        return self._leave(admin, saved, form, _("“%(label)s” was saved.", label=label_of(saved)), is_new=False)
+        return self._leave(visit, admin, saved, form, _("“%(label)s” was saved.", label=label_of(saved)), is_new=False)
 
     # -- saving -------------------------------------------------------------------------------------------------------
 
@@ -105,19 +106,19 @@ class Changing:
     async def _saved_before(self, once: str) -> LogEntry | None:
         return await LogEntry.where(token=once).one_or_none() if once else None
 
-    def _already(self, admin: ModelAdmin, entry: LogEntry) -> Response:
+    def _already(self, visit: Visit, admin: ModelAdmin, entry: LogEntry) -> Response:
         flash(_("“%(label)s” was saved already.", label=entry.object_label), "warning")
-        return redirect(f"{self.site.prefix}/{admin.slug}/{entry.object_key}/", status=303)
+        return redirect(visit.url(admin.slug, entry.object_key), status=303)
 
-    def _leave(self, admin: ModelAdmin, obj: Any, form: Any, said: str, *, is_new: bool) -> Response:
-        url = f"{self.site.prefix}/{admin.slug}/"
-        own = f"{url}{text_key(obj)}/"
+    def _leave(self, visit: Visit, admin: ModelAdmin, obj: Any, form: Any, said: str, *, is_new: bool) -> Response:
+        url = visit.url(admin.slug)
+        own = visit.url(admin.slug, text_key(obj))
         goes_on = own + admin.after_adding if is_new and admin.after_adding and "_another" not in form else ""
         if goes_on or "_continue" in form:
             flash(said, "success")
             return redirect(goes_on or own, status=303)
         flash(Markup('{} <a href="{}">{}</a>').format(said, own, _("Open it")), "success")
-        return redirect(f"{url}add/" if "_another" in form else url, status=303)
+        return redirect(visit.url(admin.slug, "add") if "_another" in form else url, status=303)
 
     # -- showing ------------------------------------------------------------------------------------------------------
 
@@ -125,7 +126,7 @@ class Changing:
         self, request: Request, editor: Editor, *, version: str = "", once: str = "", conflict: Any = None
     ) -> Page:
         visit, admin, obj = editor.visit, editor.admin, editor.obj
-        url = f"{self.site.prefix}/{admin.slug}/"
+        url = visit.url(admin.slug)
         return Page(
             "admin/form.html",
             admin=admin,
@@ -141,7 +142,7 @@ class Changing:
             conflict=conflict,
             label=_("New %(noun)s", noun=admin.noun) if obj is None else label_of(obj),
             list_url=url,
-            object_url="" if obj is None else f"{url}{text_key(obj)}/",
+            object_url="" if obj is None else visit.url(admin.slug, text_key(obj)),
             may_add=visit.may(admin, "add"),
             may_delete=obj is not None and visit.may(admin, "delete", obj),
             site_page="" if obj is None else admin.page_url(obj),
@@ -154,7 +155,7 @@ class Changing:
             admin=admin,
             obj=obj,
             label=label_of(obj),
-            object_url=f"{self.site.prefix}/{admin.slug}/{text_key(obj)}/",
+            object_url=visit.url(admin.slug, text_key(obj)),
             shown=show_fields(visit, admin, obj),
             may_delete=visit.may(admin, "delete", obj),
             site_page=admin.page_url(obj),

@@ -143,8 +143,7 @@ def _consequence(
     words = words_of(link.owner.__name__)
     visible = [row for row in known if target is None or visit.may(target, "view", row)]
     shown = [
-        (label_of(row), f"{target.site.prefix}/{target.slug}/{text_key(row)}/" if target is not None else "")
-        for row in visible[:SHOWN]
+        (label_of(row), visit.url(target.slug, text_key(row)) if target is not None else "") for row in visible[:SHOWN]
     ]
     return Consequence(
         target.noun if target is not None else words,

@@ -226,7 +226,7 @@ class Editor:
         for name, relation in records_of(self.admin.model).relations.items():
             target = site.find_for(relation.target) if name in self.form else None
             if target is not None and self.visit.may(target, "add"):
-                found[name] = (f"{site.prefix}/{target.slug}/add/", target.noun)
+                found[name] = (self.visit.url(target.slug, "add"), target.noun)
         return found
 
     def prepopulated(self) -> dict[str, list[str]]:

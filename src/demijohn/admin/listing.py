@@ -157,7 +157,7 @@ class Listing:
         self.plan = plan
         self.admin = plan.admin
         self.visit = visit
-        self.base = request.path
+        self.base = request.root_path + request.path
         query = request.query
         self.given: dict[str, str] = {}
         spans: dict[str, dict[str, str]] = {}

@@ -70,7 +70,7 @@ class Pages:
             if not url or request.method not in ("GET", "HEAD"):
                 raise Forbidden(_("Log in first."))
             return redirect(url, status=303)
-        visit = Visit(request, user, access)
+        visit = Visit(request, user, access, prefix=self.site.prefix)
         if not access.may_enter(user):
             visit.refuse("enter")
         for page in self.site.pages:
@@ -88,6 +88,8 @@ class Pages:
         here = self.site.admins.get(request.path_params.get("model", ""))
         return {
             "site": self.site,
+            "site_url": self._site_url(request),
+            "admin_url": visit.url,
             "moment": moment,
             "site_title": self.site.title or _("Administration"),
             "user": visit.user,
@@ -101,17 +103,21 @@ class Pages:
         find = getattr(self.site.access, "logout_url", None)
         return str(find(request)) if find is not None else ""
 
+    def _site_url(self, request: Request) -> str:
+        url = self.site.site_url
+        return request.root_path + url if url.startswith("/") and is_safe_path(url) else url
+
     def _sections(self, visit: Visit, here: ModelAdmin | None) -> Sequence[tuple[str, Sequence[Link]]]:
         found: dict[str, list[Link]] = {}
-        prefix, path = self.site.prefix, visit.request.path
+        here_url = visit.request.root_path + visit.request.path
         for page in self.site.pages:
             if not page.permission or visit.has(page.permission):
-                url = prefix + page.path
-                found.setdefault(page.section, []).append(Link(page.title, url, path == url, ""))
+                url = visit.base + page.path
+                found.setdefault(page.section, []).append(Link(page.title, url, here_url == url, ""))
         for admin in self.site.admins.values():
             if visit.may(admin, "view"):
-                url = f"{prefix}/{admin.slug}/"
-                add = f"{url}add/" if visit.may(admin, "add") else ""
+                url = visit.url(admin.slug)
+                add = visit.url(admin.slug, "add") if visit.may(admin, "add") else ""
                 found.setdefault(admin.group, []).append(Link(admin.heading, url, admin is here, add))
         return [(name, sorted(links)) for name, links in sorted(found.items())]
 
@@ -123,7 +129,7 @@ class Pages:
         page = request.accept.quality("text/html") > request.accept.quality("application/problem+json")
         if not page or request.g.get("admin_visit") is None or error.status == 401:
             return problem_response(error, request)
-        return Page("admin/error.html", status=error.status, error=error, prefix=self.site.prefix)
+        return Page("admin/error.html", status=error.status, error=error)
 
     # -- handlers -----------------------------------------------------------------------------------------------------
 
@@ -137,13 +143,13 @@ class Pages:
             if not visit.may(log, "view"):
                 query = query.where(user_key=visit.user_key)
             entries = await query.limit(12).all()
-        recent = [(entry, self._entry_url(entry)) for entry in entries]
+        recent = [(entry, self._entry_url(visit, entry)) for entry in entries]
         return Page("admin/index.html", recent=recent)
 
-    def _entry_url(self, entry: LogEntry) -> str:
+    def _entry_url(self, visit: Visit, entry: LogEntry) -> str:
         for admin in self.site.admins.values():
             if admin.name == entry.model and entry.action != "delete" and entry.object_key:
-                return f"{self.site.prefix}/{admin.slug}/{entry.object_key}/"
+                return visit.url(admin.slug, entry.object_key)
         return ""
 
     async def list(self, request: Request) -> Page | Response:
@@ -264,9 +270,7 @@ class Pages:
             listing=listing,
             bound=bound,
             question="" if bound.about.confirm == "?" else bound.about.confirm,
-            objects=[
-                (label_of(one), f"{self.site.prefix}/{listing.admin.slug}/{text_key(one)}/") for one in objects[:20]
-            ],
+            objects=[(label_of(one), listing.visit.url(listing.admin.slug, text_key(one))) for one in objects[:20]],
             count=count,
             keys=[] if everything else keys,
             everything=everything,
@@ -334,7 +338,7 @@ class Pages:
         obj = await find_object(visit, admin, request.path_params["key"])
         visit.require(admin, "delete", obj)
         preview = await preview_of(visit, admin, [obj])
-        url = f"{self.site.prefix}/{admin.slug}/"
+        url = visit.url(admin.slug, text_key(obj))
         if not sent or not preview.is_allowed:
             if sent:
                 visit.note("delete of what is held")
@@ -344,7 +348,7 @@ class Pages:
                 admin=admin,
                 obj=obj,
                 label=label_of(obj),
-                object_url=f"{url}{text_key(obj)}/",
+                object_url=url,
                 preview=preview,
             )
         label = label_of(obj)
@@ -355,9 +359,9 @@ class Pages:
                 await admin.delete(obj, visit.user)
         except StillReferenced:
             flash(_("Other objects point to it, so it was not deleted."), "error")
-            return redirect(f"{url}{text_key(obj)}/delete/", status=303)
+            return redirect(visit.url(admin.slug, text_key(obj), "delete"), status=303)
         flash(_("“%(label)s” was deleted.", label=label), "success")
-        return redirect(url, status=303)
+        return redirect(visit.url(admin.slug), status=303)
 
     async def history(self, request: Request) -> Page:
         """Answer with what was done to an object."""
@@ -371,18 +375,18 @@ class Pages:
             admin=admin,
             obj=obj,
             label=label_of(obj),
-            object_url=f"{self.site.prefix}/{admin.slug}/{text_key(obj)}/",
+            object_url=visit.url(admin.slug, text_key(obj)),
             entries=entries,
         )
 
     async def theme(self, request: Request) -> Response:
         """Remember whether the pages are light or dark, and go back."""
-        form = await request.form()
+        visit, form = visit_of(request), await request.form()
         chosen, back = str(form.get("theme", "")), str(form.get("next", ""))
-        response = redirect(back if is_safe_path(back) else f"{self.site.prefix}/", status=303)
+        response = redirect(back if is_safe_path(back) else visit.url(), status=303)
         if chosen in _THEMES:
             secure = request.scheme == "https"
-            response.set_cookie(_COOKIE, chosen, max_age=31_536_000, path=self.site.prefix or "/", secure=secure,
+            response.set_cookie(_COOKIE, chosen, max_age=31_536_000, path=visit.base or "/", secure=secure,
                                 httponly=True, samesite="lax")  # fmt: skip
         return response
 

@@ -47,7 +47,7 @@ class Passwords:
             visit.refuse(f"set the password of {admin.name}", user)
         auth: Any = request.app.batteries["auth"]
         form: Any = Form[NewPassword](_plan)
-        url = f"{self.site.prefix}/{admin.slug}/{text_key(user)}/"
+        url = visit.url(admin.slug, text_key(user))
         if request.method == "POST":
             await receive(form, request)
             if form.is_valid:

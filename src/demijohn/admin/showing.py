@@ -98,8 +98,7 @@ def related_link(visit: Visit, admin: ModelAdmin, obj: Model) -> Markup:
     target = admin.site.find_for(type(obj))
     if target is None or not visit.may(target, "view"):
         return escape(label_of(obj))
-    url = f"{admin.site.prefix}/{target.slug}/{text_key(obj)}/"
-    return Markup('<a href="{}">{}</a>').format(url, label_of(obj))
+    return Markup('<a href="{}">{}</a>').format(visit.url(target.slug, text_key(obj)), label_of(obj))
 
 
 def show_fields(visit: Visit, admin: ModelAdmin, obj: Any) -> list[tuple[Fieldset, list[ShownField]]]:

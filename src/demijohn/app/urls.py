@@ -7,7 +7,7 @@ from demijohn.app.context import current, running
 from demijohn.errors import OutsideContext
 from demijohn.http import Request
 
-__all__ = ["after_response", "after_this_request", "url_for"]
+__all__ = ["after_response", "after_this_request", "place", "url_for"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,9 +48,19 @@ def url_for(name_or_function: str | Callable[..., Any], /, **params: Any) -> str
     if params.get("_external") and isinstance(unit, Request):
         params.setdefault("_scheme", unit.scheme)
         params.setdefault("_host", unit.host)
-    url = str(unit.app.url_for(name_or_function, **params))
+    return _adjust(unit, str(unit.app.url_for(name_or_function, **params)), params.get("_root", ""))
+
+
+def place(path: str) -> str:
+    """Return a path of the running app as a browser asks for it: below the root path of the request."""
+    unit = running.get()
+    root = getattr(unit, "root_path", "")
+    return path if unit is None else _adjust(unit, root + path, root)
+
+
+def _adjust(unit: Any, url: str, root: str) -> str:
     for adjust in unit.app.url_adjusters:
-        url = adjust(unit, url, params.get("_root", ""))
+        url = adjust(unit, url, root)
     return url
 
 

@@ -73,7 +73,7 @@ class Pages:
             early = Forbidden(_("Confirm your e-mail address first. We have sent you the link again."))
             return self._refuse(request, "login", form, early, next=goes_to)
         await logins.log_in(user, remember=form["remember"])
-        return self._done(request, goes_to or self.auth.home, user)
+        return self._done(request, goes_to or self._home(request), user)
 
     async def logout(self, request: Request) -> Any:
         """Log out; a GET asks first, since any page could hold a link here (Any: as above)."""
@@ -83,7 +83,7 @@ class Pages:
         if not wants_page(request):
             return Response(b"", 204)
         flash(_("You are logged out."), "success")
-        return redirect(self.auth.home, status=303)
+        return redirect(self._home(request), status=303)
 
     # -- a new account -------------------------------------------------------------------------------------------------
 
@@ -126,7 +126,7 @@ class Pages:
             logins.send("user-signed-up", user)
             await self._send_link(request, "verify", user)
             await logins.log_in(user)
-            return self._done(request, self.auth.home, user)
+            return self._done(request, self._home(request), user)
         if user is not None:
             logins.send("user-signed-up", user)
             await self._send_link(request, "verify", user)
@@ -164,7 +164,7 @@ class Pages:
         if not wants_page(request):
             return Response(b"", 204)
         flash(_("Your e-mail address is confirmed."), "success")
-        return redirect(self.auth.home if await logins.current_user() else url_for("auth.login"), status=303)
+        return redirect(self._home(request) if await logins.current_user() else url_for("auth.login"), status=303)
 
     # -- passwords -----------------------------------------------------------------------------------------------------
 
@@ -197,7 +197,7 @@ class Pages:
         if not wants_page(request):
             return Response(b"", 204)
         flash(_("Your password is changed. All other sessions have ended."), "success")
-        return redirect(self.auth.home, status=303)
+        return redirect(self._home(request), status=303)
 
     async def password_reset(self, request: Request) -> Any:
         """Send a link to a new password; the answer is the same for whatever address (Any: as above)."""
@@ -279,11 +279,16 @@ class Pages:
         if not question.errors:
             question.errors += self.auth.passwords.rules.problems(question.value, about)
 
+    def _home(self, request: Request) -> str:
+        """Return where people go who came from nowhere; a path is one of this app, wherever that lives."""
+        home = str(self.auth.home)
+        return request.root_path + home if home.startswith("/") else home
+
     def _next(self, request: Request, sent: Mapping[str, Any], default: str | None = None) -> str:
         wanted = sent.get("next")
         if isinstance(wanted, str) and wanted.startswith("/") and is_safe_path(wanted) and len(wanted) < 2000:
             return wanted
-        return self.auth.home if default is None else default
+        return self._home(request) if default is None else default
 
     def _page(self, request: Request, name: str, form: AccountForm, *, status: int = 200, **context: Any) -> Page:
         context["can_sign_up"] = self.auth.signup != "closed"

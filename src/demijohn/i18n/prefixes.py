@@ -82,5 +82,6 @@ class Paths:
             return url
         rest = url[start + len(root) :]
         path = rest.partition("?")[0].partition("#")[0] or "/"
-        segment = "" if self.prefix.is_exempt(path) else self.segment(tag)
+        # The files of the framework are the same in each language, and kept by browsers once.
+        segment = "" if self.prefix.is_exempt(path) or path.startswith("/__demijohn__/") else self.segment(tag)
         return url[:start] + self.base(root) + segment + (rest or "")

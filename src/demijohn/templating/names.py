@@ -8,6 +8,7 @@ from markupsafe import Markup
 from demijohn._lib.translation import find_language
 from demijohn.app import current, get_flashed_messages, url_for
 from demijohn.app.context import find_unit
+from demijohn.app.urls import place
 
 __all__ = ["Proxy", "standard_names"]
 
@@ -89,8 +90,7 @@ def standard_names() -> dict[str, Any]:
 
 def _static(filename: str, *, namespace: str = "") -> str:
     """Return the URL of a static file, with the hash of its content."""
-    url: str = current.app.static_url(filename, namespace=namespace)
-    return url
+    return place(current.app.static_url(filename, namespace=namespace))
 
 
 def _csrf_input() -> Markup:
