@@ -15,6 +15,7 @@ __all__ = [
     "Renderer",
     "Scope",
     "Send",
+    "SessionCookie",
     "WSGIApp",
 ]
 
@@ -77,6 +78,15 @@ class Renderer(Protocol):
 
         Any: templates print anything.
         """
+        raise NotImplementedError
+
+
+@runtime_checkable
+class SessionCookie(Protocol):
+    """What carries the session of a visitor in a cookie."""
+
+    def cookie_for(self, scheme: str, /) -> str:
+        """Return the name of the cookie under a scheme: on https a prefix may keep it from being planted."""
         raise NotImplementedError
 
 

@@ -426,8 +426,31 @@ def test_accounts_tell_who_may() -> None:
     document = api.document(app)
     secured = {path for path in document["paths"] if "security" in operation(document, path)}
     assert secured == {"/api/user", "/api/login", "/api/right"}
-    assert document["components"]["securitySchemes"]["session"]["in"] == "cookie"
+    scheme = document["components"]["securitySchemes"]["session"]
+    assert (scheme["in"], scheme["name"]) == ("cookie", "__Host-session")
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "name"), [({"cookie_name": "sid"}, "__Host-sid"), ({"domain": "example.org"}, "__Secure-session")]
+)
+def test_the_cookie_of_a_login_is_that_of_the_sessions(options: dict[str, Any], name: str) -> None:
+    """The security scheme names the cookie that the battery of the sessions sets."""
+    from demijohn.auth import Auth, login_required
+    from demijohn.sessions import Sessions
+
+    app = App()
+    app.use(Sessions(**options))
+    app.use(Database("sqlite:///:memory:"))
+    app.use(Auth(OpenapiUser))
+    api = app.use(OpenAPI(only=["/api"]))
+
+    @app.get("/api/x")
+    @login_required
+    async def secured() -> int:
+        return 1
+
+    assert api.document(app)["components"]["securitySchemes"]["session"]["name"] == name
 
 
 def test_pages_of_batteries_are_left_out() -> None:

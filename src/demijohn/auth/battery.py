@@ -15,6 +15,7 @@ from demijohn.auth.throttle import Throttle
 from demijohn.errors import ConfigurationError
 from demijohn.http import URL, Accept, Connection, Request, redirect
 from demijohn.schema import Field, records_of
+from demijohn.types import SessionCookie
 
 if TYPE_CHECKING:
     from demijohn.app import App
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Auth"]
 
 U = TypeVar("U", bound=User)
-
-_SESSION: dict[str, dict[str, Any]] = {
-    "session": {"type": "apiKey", "in": "cookie", "name": "__Host-session", "description": "The cookie of a login."}
-}
 
 
 class Auth(Generic[U]):
@@ -93,6 +90,7 @@ class Auth(Generic[U]):
         self.throttle = throttle or Throttle()
         self._signup_fields = signup_fields
         self._stand_in: U | None = None
+        self._app: App | None = None
         declare(permissions)
 
     @property
@@ -117,6 +115,7 @@ class Auth(Generic[U]):
 
     def install(self, app: "App") -> None:
         """Plug into the app: services, pages, checks, commands, test helper."""
+        self._app = app
         app.provide(Auth, value=self)
         app.policy_types.update(self.classes)
         for cls in self.classes:
@@ -198,9 +197,12 @@ class Auth(Generic[U]):
 
         Any: security schemes, as OpenAPI has them.
         """
-        if isinstance(thing, AccessGuard) and not thing.is_open:
-            return _SESSION
-        return _SESSION if any(thing is cls for cls in self.classes) else None
+        is_guard = isinstance(thing, AccessGuard) and not thing.is_open
+        sessions: object = None if self._app is None else self._app.batteries.get("sessions")
+        if not (is_guard or any(thing is cls for cls in self.classes)) or not isinstance(sessions, SessionCookie):
+            return None
+        name = sessions.cookie_for("https")
+        return {"session": {"type": "apiKey", "in": "cookie", "name": name, "description": "The cookie of a login."}}
 
     # -- tools ---------------------------------------------------------------------------------------------------------
 

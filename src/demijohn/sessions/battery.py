@@ -87,6 +87,10 @@ class Sessions:
         if self.store is not None and not getattr(self.store, "is_immediate", False):
             app.before_request(self._load_early)
 
+    def cookie_for(self, scheme: str, /) -> str:
+        """Return the name of the cookie under a scheme: `__Host-session` on https, as a rule."""
+        return self.options.name_for(scheme)
+
     def _begin(self, request: Connection) -> Session:
         return self._ready(request).begin(request)
 
