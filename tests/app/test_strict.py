@@ -1,8 +1,11 @@
 """The strict switch: typed handlers, a policy on every route, front doors between features."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from demijohn import App, Settings, View
 from demijohn.app.checks import CheckMessage
@@ -96,6 +99,36 @@ def test_who_takes_the_user_has_a_policy() -> None:
         return ""
 
     assert "strict.policy" not in found(app)
+
+
+def test_annotations_may_be_strings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under `from __future__ import annotations` the user is found as well, in a function and in a view."""
+    (tmp_path / "lazy_site.py").write_text("""
+from __future__ import annotations
+
+from demijohn import App, Settings, View
+
+class User: ...
+
+app = App(settings=Settings.load({}, files=(), env="test"), strict=True)
+app.policy_types.add(User)
+app.provide(User, User)
+
+@app.get("/mine")
+def mine(user: User) -> str:
+    return ""
+
+@app.route("/desk")
+class Desk(View):
+    async def get(self, user: User) -> str:
+        return ""
+
+    async def post(self) -> str:
+        return ""
+""")
+    monkeypatch.syspath_prepend(tmp_path)
+    messages = found(importlib.import_module("lazy_site").app)
+    assert [message.text for message in messages["strict.policy"]] == ["Nobody said who may use POST /desk."]
 
 
 FILES = {

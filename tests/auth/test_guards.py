@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from demijohn import App, Blueprint, Page, WebSocket
+from demijohn import App, Blueprint, Page, View, WebSocket
 from demijohn.auth import Auth, Group, current_user, log_in, log_out, login_required, public, requires
 from demijohn.auth import User as BaseUser
 from demijohn.auth.checking import policy_of
@@ -290,13 +290,39 @@ def test_a_strict_app_says_who_may_come(database: Database) -> None:
     def drafts() -> str:
         return ""
 
+    def written(user: "User") -> str:
+        return user.email
+
+    def maybe_written(user: "User | None") -> str:
+        return ""
+
+    class Desk(View):
+        async def get(self, user: "BaseUser") -> str:
+            return user.email
+
+        @requires("article.edit")
+        async def post(self) -> str:
+            return ""
+
+        async def delete(self) -> str:
+            return ""
+
+    @app.websocket("/talk")
+    async def talk(socket: WebSocket, user: "User") -> None:
+        await socket.accept()
+
+    app.add_route("/written", written)
+    app.add_route("/maybe-written", maybe_written)
+    app.route("/desk")(Desk)
     app.include(blueprint)
     app.freeze()
-    found = [message.text for message in app.run_checks() if message.id == "auth.no_policy"]
-    assert found == ["GET /open does not say who may come."]
+    found = [message.text for message in app.run_checks() if message.id == "strict.policy"]
+    assert found == ["Nobody said who may use GET /open.", "Nobody said who may use DELETE /desk."]
     policies = {route.pattern: policy_of(route, app) for route in app.router.routes}
     assert (policies["/"], policies["/own"], policies["/drafts"]) == ("public", "login", "article.edit")
-    assert policies["/maybe"] == "public"
+    assert (policies["/maybe"], policies["/maybe-written"]) == ("public", "public")
+    assert (policies["/written"], policies["/talk"], policies["/desk"]) == ("login", "login", "login, article.edit")
+    assert policies["/open"] is None
 
 
 def test_the_list_of_routes_says_who_may_come(app: App, monkeypatch: pytest.MonkeyPatch) -> None:

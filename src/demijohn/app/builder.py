@@ -278,6 +278,16 @@ class Builder:
             services=self.app.services,
         )
         marks = self._prepared(marks_of(record.endpoint))
+        route.details[WEBSOCKET] = Operation(
+            route,
+            WEBSOCKET,
+            function=record.endpoint,
+            plan=call.plan,
+            status=None,
+            formats=(),
+            options=record.options.get("options") or {},
+            marks=marks,
+        )
         return compile_socket_runner(call, place.surroundings, route=route, marks=marks)
 
     def _mount_sockets(self, mount: Mount, place: _Place, around: Surroundings, prefix: str, pattern: str) -> None:

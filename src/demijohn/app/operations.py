@@ -20,7 +20,7 @@ class Operation:
 
     Attributes:
         route: The route.
-        method: In upper case.
+        method: In upper case; `"WEBSOCKET"` for a WebSocket.
         function: What answers.
         plan: Where its arguments come from.
         status: The status that the route says, or `None`.
@@ -53,6 +53,11 @@ class Operation:
         self.options = options
         self.marks = marks
         self.inputs: list[Input] = []
+
+    @property
+    def services(self) -> tuple[Any, ...]:
+        """The keys of the services that the plan asks for (Any: types, functions)."""
+        return () if self.plan is None else self.plan.services
 
 
 def operations_of(app: "Wiring") -> Iterator[Operation]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from demijohn._lib.source import place_of
 from demijohn.app.checks import CheckMessage
-from demijohn.app.views import View, methods_of, view_function
-from demijohn.middleware import marks_of
+from demijohn.app.operations import Operation
+from demijohn.app.signatures import stripped
 from demijohn.routing import WEBSOCKET
 
 __all__ = ["strict_checks"]
@@ -20,23 +20,21 @@ def strict_checks(app: Any) -> Iterator[CheckMessage]:
     if not app.strict:
         return
     for route, functions in _handlers(app):
-        for function in functions:
+        for function, operations in functions.items():
             yield from _untyped(route, function)
-            yield from _without_policy(app, route, function)
+            yield from _without_policy(app, route, operations)
     yield from _across_features(app)
 
 
-def _handlers(app: Any) -> Iterator[tuple[Any, list[Any]]]:
-    """Yield each route that the app's people wrote, with the functions that answer it."""
+def _handlers(app: Any) -> Iterator[tuple[Any, dict[Any, list[Operation]]]]:
+    """Yield each route that the app's people wrote, with what each of its functions answers."""
     ours = str(Path(__file__).resolve().parent.parent)
     for route in app.router.routes:
-        endpoint = route.endpoint
-        if route.name.startswith(("mount:", "sockets:")) or getattr(endpoint, "__module__", "").startswith("demijohn."):
+        if getattr(route.endpoint, "__module__", "").startswith("demijohn."):
             continue
-        if isinstance(endpoint, type) and issubclass(endpoint, View):
-            functions = [view_function(endpoint, method) for method in methods_of(endpoint)]
-        else:
-            functions = [endpoint]
+        functions: dict[Any, list[Operation]] = {}
+        for operation in route.details.values():
+            functions.setdefault(operation.function, []).append(operation)
         plain = [inspect.unwrap(function) for function in functions]
         if any(getattr(one, "__code__", None) and one.__code__.co_filename.startswith(ours) for one in plain):
             continue
@@ -65,21 +63,19 @@ def _untyped(route: Any, function: Any) -> Iterator[CheckMessage]:
         )
 
 
-def _without_policy(app: Any, route: Any, function: Any) -> Iterator[CheckMessage]:
-    marks = marks_of(route.endpoint, function)
-    if any(hasattr(guard, "policy") for guard in marks.guards):
+def _without_policy(app: Any, route: Any, operations: list[Operation]) -> Iterator[CheckMessage]:
+    first = operations[0]  # one function: the same plan and marks for all of its methods
+    if any(hasattr(guard, "policy") for guard in first.marks.guards):
         return
-    types = {
-        hint for hint in getattr(inspect.unwrap(function), "__annotations__", {}).values() if isinstance(hint, type)
-    }
-    if any(issubclass(one, known) for one in types for known in app.policy_types):
+    asked = [stripped(key) for key in first.services]
+    if any(isinstance(one, type) and issubclass(one, known) for one in asked for known in app.policy_types):
         return
     yield CheckMessage(
         level="error",
         id="strict.policy",
-        text=f"Nobody said who may use {', '.join(route.methods)} {route.pattern}.",
+        text=f"Nobody said who may use {', '.join(operation.method for operation in operations)} {route.pattern}.",
         hint='Write @requires("..."), @login_required or @public (demijohn.auth), or take the user as a parameter.',
-        place=place_of(inspect.unwrap(function)),
+        place=place_of(inspect.unwrap(first.function)),
     )
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from demijohn._lib.source import place_of
 from demijohn._lib.text import did_you_mean
-from demijohn.app import CheckMessage
+from demijohn.app import CheckMessage, Operation
+from demijohn.app.signatures import stripped
 from demijohn.auth.guards import AccessGuard, declared_guards
 from demijohn.auth.permissions import all_permissions, policies
-from demijohn.middleware import marks_of
 
-__all__ = ["check", "guards_of", "policy_of"]
+__all__ = ["check", "policy_of"]
 
 
 def check(app: Any) -> Iterator[CheckMessage]:
@@ -42,37 +42,32 @@ def check(app: Any) -> Iterator[CheckMessage]:
                 text=f"policy({permission!r}): nothing has this permission.{did_you_mean(permission, known)}",
                 place=place_of(function),
             )
-    if app.strict:
-        for route in app.router.routes:
-            if policy_of(route, app) is None:
-                yield CheckMessage(
-                    level="warning",
-                    id="auth.no_policy",
-                    text=f"{', '.join(route.methods)} {route.pattern} does not say who may come.",
-                    hint="Write @public, @login_required or @requires(...), or take `user: User`.",
-                    place=route.place,
-                )
-
-
-def guards_of(endpoint: Any) -> list[AccessGuard]:
-    """Return the guards that decorators left on a handler (Any: whatever a route takes)."""
-    return [guard for guard in marks_of(endpoint).guards if isinstance(guard, AccessGuard)]
 
 
 def policy_of(route: Any, app: Any) -> str | None:
     """Return what a route demands of its visitor in a few words, or None where it says nothing.
 
-    Any: routing's `Route`, and the app.
+    Any: routing's `Route`, and the app, which is built.
     """
-    found = [guard.policy for guard in guards_of(route.endpoint)]
+    classes = app.batteries["auth"].classes
+    said = dict.fromkeys(_policy(operation, classes) for operation in _operations(route, app))
+    found = [policy for policy in said if policy is not None]
     if found:
         return ", ".join(found)
-    if getattr(route.endpoint, "__module__", "").startswith("demijohn."):
-        return "its own"
-    hints = getattr(route.endpoint, "__annotations__", {})
-    classes = app.batteries["auth"].classes
-    names = {cls.__name__ for cls in classes}
-    if any(hint in classes or hint in names for hint in hints.values()):
+    return "its own" if getattr(route.endpoint, "__module__", "").startswith("demijohn.") else None
+
+
+def _operations(route: Any, app: Any) -> list[Operation]:
+    """Return what a route does; that of its suffixed forms (`/posts.json`) is told by the route itself."""
+    same = (other for other in app.router.routes if other.endpoint is route.endpoint and other.details)
+    described = route if route.details else next(same, route)
+    return list(described.details.values())
+
+
+def _policy(operation: Operation, classes: tuple[type, ...]) -> str | None:
+    found = [guard.policy for guard in operation.marks.guards if isinstance(guard, AccessGuard)]
+    if found:
+        return ", ".join(found)
+    if any(key is cls for key in operation.services for cls in classes):
         return "login"
-    maybe = [*(cls | None for cls in classes), *(f"{name} | None" for name in names)]
-    return "public" if any(hint in maybe for hint in hints.values()) else None
+    return "public" if any(stripped(key) is cls for key in operation.services for cls in classes) else None

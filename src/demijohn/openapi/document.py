@@ -254,9 +254,7 @@ class _Builder:
     # -- who may, and what comes back ---------------------------------------------------------------------------------
 
     def _security(self, operation: Operation) -> list[dict[str, list[str]]]:
-        things: list[Any] = list(operation.marks.guards)
-        if operation.plan is not None:
-            things += operation.plan.services
+        things: list[Any] = [*operation.marks.guards, *operation.services]
         found: dict[str, None] = {}
         for battery in self.app.batteries.values():
             tell = getattr(battery, "security_of", None)

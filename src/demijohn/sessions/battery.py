@@ -88,7 +88,7 @@ class Sessions:
             app.before_request(self._load_early)
 
     def cookie_for(self, scheme: str, /) -> str:
-        """Return the name of the cookie under a scheme: `__Host-session` on https, as a rule."""
+        """Return the cookie's name under a scheme: `__Host-session` on https, as a rule."""
         return self.options.name_for(scheme)
 
     def _begin(self, request: Connection) -> Session:
