@@ -1,5 +1,6 @@
 """Actions and deletes: what is asked first, what stands in the way, who may, what is kept."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 from demijohn import JSONResponse
 from demijohn.admin import LogEntry, ModelAdmin, action
 from demijohn.db import Database
+from demijohn.errors import Conflict
 from tests.admin.conftest import Open
-from tests.admin.shop import Comment, Door, Person, Post, Tag, Writer
+from tests.admin.shop import Comment, Door, Membership, Person, Post, Tag, Writer
 
 Caplog = pytest.LogCaptureFixture
 
@@ -167,3 +169,81 @@ async def test_what_goes_along_is_held_by_its_own_rules(sqlite: Database, open_s
     assert (await client.post(f"/admin/post/{posts['post-3']}/delete/")).status_code == 303
     async with sqlite.unit():
         assert await Post.query().count() == len(posts) - 1
+
+
+async def test_a_delete_that_keeps_its_rows_ends(sqlite: Database, open_site: Open) -> None:
+    """Each object is deleted once, also where a hook only marks it and the list goes on showing it."""
+    seen: list[int] = []
+
+    class Archive(ModelAdmin):
+        async def delete(self, obj: Any, user: Any) -> None:
+            seen.append(obj.id)
+            await obj.assign(published=False).save()
+
+    client = await open_site(sqlite, (Post, Archive))
+    chosen = {"action": "delete_selected", "everything": "1", "confirmed": "1"}
+    async with asyncio.timeout(20):
+        done = await client.post("/admin/post/", data=chosen, follow_redirects=True)
+    assert "12 posts deleted." in done.text
+    assert len(seen) == len(set(seen)) == 12
+
+
+async def test_many_rows_are_gone_through_in_parts(database: Database, open_site: Open) -> None:
+    """More than one part of objects, whose keys have two columns, are done to and deleted, each once."""
+
+    class Noted(ModelAdmin):
+        actions = ["mark"]
+
+        @action
+        async def mark(self, chosen: Any) -> str:
+            return f"{await chosen.update(note='marked')} marked."
+
+    async with database.unit(), database.transaction():
+        for number in range(10, 1210):
+            await Membership.create(club="c", number=number)
+    client = await open_site(database, (Membership, Noted))
+    everything = {"everything": "1", "confirmed": "1"}
+    done = await client.post("/admin/membership/", data={**everything, "action": "mark"}, follow_redirects=True)
+    assert "1201 marked." in done.text
+    chosen = {**everything, "action": "delete_selected"}
+    done = await client.post("/admin/membership/", data=chosen, follow_redirects=True)
+    assert "1201 memberships deleted." in done.text
+    async with database.unit():
+        assert await Membership.query().count() == 0
+
+
+async def test_an_action_gets_what_was_asked_for(database: Database, open_site: Open) -> None:
+    """An action has the objects that its user was asked for, whatever the list would find by now, and all or nothing
+    of what it does is kept.
+    """
+
+    class Publishing(ModelAdmin):
+        list_filter = ["published"]
+        actions = ["publish", "fail"]
+
+        @action
+        async def publish(self, posts: Any) -> str:
+            author = await Writer.query().limit(1).one()
+            await Post.create(title="A late one", slug="late", author=author)  # which nobody was asked for
+            before = await posts.count()
+            await posts.update(published=True)
+            return f"{before} found, {await posts.count()} published."
+
+        @action
+        async def fail(self, posts: Any) -> str:
+            await posts.update(published=True)
+            raise Conflict("Half of it is done.")
+
+    client = await open_site(database, (Post, Publishing))
+    everything = {"everything": "1"}
+    failed = await client.post("/admin/post/?published=false", data={**everything, "action": "fail"})
+    assert failed.status_code == 409
+    async with database.unit():
+        assert await Post.where(published=False).count() == 6
+    done = await client.post(
+        "/admin/post/?published=false", data={**everything, "action": "publish"}, follow_redirects=True
+    )
+    assert "6 found, 6 published." in done.text
+    async with database.unit():
+        assert await Post.where(published=False).count() == 1
+        assert await LogEntry.where(action="publish").count() == 6

@@ -1,14 +1,15 @@
 """The clauses that need SQLAlchemy by name."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import func, tuple_
 from sqlalchemy.orm import aliased
 
 from demijohn.admin.paths import Path
 from demijohn.db import QuerySet
 
-__all__ = ["bounds_of", "sort_clause"]
+__all__ = ["bounds_of", "have_keys", "sort_clause"]
 
 
 def sort_clause(query: QuerySet[Any], path: Path, *, down: bool) -> tuple[QuerySet[Any], Any]:
@@ -28,6 +29,13 @@ def sort_clause(query: QuerySet[Any], path: Path, *, down: bool) -> tuple[QueryS
     else:
         attribute = getattr(at, path.names[-1])
     return query, attribute.desc() if down else attribute.asc()
+
+
+def have_keys(columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]) -> Any:
+    """Return the condition that columns hold one of some keys (Any: attributes, and a SQL expression)."""
+    if len(columns) == 1:
+        return columns[0].in_([key[0] for key in keys])
+    return tuple_(*columns).in_(keys)
 
 
 async def bounds_of(query: QuerySet[Any], attribute: Any) -> tuple[Any, Any]:

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 from demijohn._lib.translation import ngettext
 from demijohn.admin.access import Visit
+from demijohn.admin.database import have_keys
 from demijohn.admin.finding import existing
-from demijohn.admin.naming import have_keys, humanize, key_names, key_of, label_of, pluralize, text_key, words_of
+from demijohn.admin.naming import humanize, key_names, key_of, label_of, pluralize, text_key, words_of
 from demijohn.admin.options import ModelAdmin
 from demijohn.db import Model
 from demijohn.db.relations import links_of

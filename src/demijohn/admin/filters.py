@@ -6,7 +6,8 @@ from enum import Enum
 from typing import Any, ClassVar
 
 from demijohn._lib.translation import gettext as _
-from demijohn.admin.naming import NoSuchKey, have_keys, humanize, key_names, label_of, read_key, text_key
+from demijohn.admin.database import have_keys
+from demijohn.admin.naming import NoSuchKey, humanize, key_names, label_of, read_key, text_key
 from demijohn.admin.options import ModelAdmin
 from demijohn.admin.paths import Path, read_path
 from demijohn.db import Model, QuerySet, now

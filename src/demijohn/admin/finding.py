@@ -5,7 +5,8 @@ from typing import Any
 
 from demijohn._lib.translation import gettext as _
 from demijohn.admin.access import Visit
-from demijohn.admin.naming import NoSuchKey, have_keys, key_names, key_of, read_key
+from demijohn.admin.database import have_keys
+from demijohn.admin.naming import NoSuchKey, key_names, key_of, read_key
 from demijohn.admin.options import ModelAdmin
 from demijohn.errors import NotFound
 from demijohn.http import Request

@@ -1,9 +1,7 @@
 """How models and objects are named: in URLs, in headings, in lists."""
 
 import re
-from collections.abc import Callable, Sequence
-from functools import reduce
-from operator import and_, or_
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -17,7 +15,6 @@ from demijohn.schema import convert
 __all__ = [
     "NoSuchKey",
     "battery_of",
-    "have_keys",
     "humanize",
     "key_names",
     "key_of",
@@ -120,14 +117,6 @@ def key_names(model: type[Any]) -> list[str]:
     """Return the fields of a model's primary key."""
     mapper = model.__mapper__
     return [mapper.get_property_by_column(column).key for column in mapper.primary_key]
-
-
-def have_keys(columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]) -> Any:
-    """Return the condition that columns hold one of some keys (Any: attributes, and a SQL expression)."""
-    if len(columns) == 1:
-        return columns[0].in_([key[0] for key in keys])
-    each = (reduce(and_, (column == part for column, part in zip(columns, key, strict=True))) for key in keys)
-    return reduce(or_, each)
 
 
 def battery_of(model: type[Any]) -> str:

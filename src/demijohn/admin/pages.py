@@ -290,13 +290,17 @@ class Pages:
                     "success",
                 )  # fmt: skip
             return redirect(listing.url(page=None, after=None), status=303)
-        touched = await query.all()
-        for obj in touched:
-            if not actions.may(visit, admin, bound, obj):
-                visit.refuse(f"{bound.about.name} {admin.name}", obj)
-        before = {key_of(obj): snapshot(admin, obj) for obj in touched}
-        answer = await actions.run(bound, query, request)
-        await self._note_changes(visit, admin, bound, before)
+        database = request.app.batteries[battery_of(admin.model)]
+        async with database.transaction():
+            touched = await query.limit(_MOST).all()
+            for obj in touched:
+                if not actions.may(visit, admin, bound, obj):
+                    visit.refuse(f"{bound.about.name} {admin.name}", obj)
+            before = {key_of(obj): snapshot(admin, obj) for obj in touched}
+            # Those that were asked for, even when what the action does changes what the list would find.
+            chosen = with_keys(admin, admin.query(visit.user), list(before))
+            answer = await actions.run(bound, chosen, request)
+            await self._note_changes(visit, admin, bound, before)
         if isinstance(answer, Response | Page):
             return answer
         flash(str(answer) if answer is not None else _("Done: %(label)s.", label=bound.label), "success")
@@ -317,7 +321,11 @@ class Pages:
         database = visit.request.app.batteries[battery_of(admin.model)]
         try:
             async with database.transaction():
-                while objects := await query.limit(_AT_ONCE).all():
+                # Read once: a delete may keep its rows, and the query would find them again.
+                keys = [key_of(obj) for obj in await query.limit(_MOST).all()]
+                for start in range(0, len(keys), _AT_ONCE):
+                    part = with_keys(admin, admin.query(visit.user), keys[start : start + _AT_ONCE])
+                    objects = await part.all()
                     preview = await preview_of(visit, admin, objects)
                     if not preview.is_allowed:
                         visit.refuse(f"delete {admin.name} with what depends on it")
