@@ -41,8 +41,8 @@ async def greet(name: str, greeter: Greeter, times: int = 1, loud: bool = False)
     return text.upper() if loud else text
 
 @app.command("count-up")
-def count_up(numbers: list[int]):
-    return str(sum(numbers))
+def count_up(numbers: list[int], no_total: bool = False, word: tuple[str, ...] = ()):
+    return " ".join([",".join(map(str, numbers)) if no_total else str(sum(numbers)), *word])
 '''
 
 
@@ -121,6 +121,10 @@ def test_commands_of_the_app(folder: Path) -> None:
     assert "Greet somebody." in invoke("--help").output
     assert invoke("greet", "Ann", "--times", "2", "--loud").output == "HELLO, ANN! HELLO, ANN!\n"
     assert invoke("count-up", "1", "2", "3").output == "6\n"
+    told = invoke("count-up", "--help").output
+    assert "--no-total" in told
+    assert "--no-no-total" not in told
+    assert invoke("count-up", "1", "2", "--no-total", "--word", "a", "--word", "b").output == "1,2 a b\n"
     missing = invoke("greet")
     assert missing.exit_code == 2
     assert "NAME" in missing.output

@@ -124,7 +124,7 @@ class Auth(Generic[U]):
         app.failures.add(logins.LoginRequired, self._send_to_login)
         app.checks.add(checking.check)
         app.route_policies.append(lambda route: checking.policy_of(route, app))
-        app.commands.add_source(lambda: self._commands(app))
+        app.commands.add_source(self._commands)
         app.test_helpers.add("login", self._test_login)
         if self.prefix is not None:
             from demijohn.auth.pages import Pages
@@ -206,10 +206,10 @@ class Auth(Generic[U]):
 
     # -- tools ---------------------------------------------------------------------------------------------------------
 
-    def _commands(self, app: "App") -> Iterable[tuple[str | None, Any]]:
+    def _commands(self) -> Iterable[tuple[str | None, Any]]:
         from demijohn.auth.commands import commands_for
 
-        return [(None, command) for command in commands_for(self, app)]
+        return [(None, command) for command in commands_for(self)]
 
     def _test_login(self, test: Any) -> Any:
         """Let a test be a user: `login(user)` (Any: the harness; a function of a user)."""

@@ -1,37 +1,36 @@
-"""`demijohn createsuperuser` and `changepassword`, as Click commands."""
+"""`demijohn createsuperuser` and `changepassword`: functions that run as all commands of an app do."""
 
-import asyncio
 import os
+import signal
 import sys
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import click
 
 from demijohn.auth.models import User, normalize_email
 from demijohn.db import now
+from demijohn.db.missing import is_schema_missing
 from demijohn.errors import ValidationFailed
 from demijohn.schema import Field, converter, records_of
 
 __all__ = ["commands_for"]
 
 PASSWORD = "SUPERUSER_PASSWORD"  # noqa: S105 - the name of a variable
-_NO_INPUT = click.option("--no-input", is_flag=True, help=f"Ask nothing; the password is in {PASSWORD}.")
 
 
-def commands_for(auth: Any, app: Any) -> list[click.Command]:
-    """Return the commands of the accounts of an app (Any: the battery, whose module imports this one, and the app)."""
-    return [_createsuperuser(auth, app), _changepassword(auth, app)]
+def commands_for(auth: Any) -> list[Callable[..., Any]]:
+    """Return the commands of the accounts (Any: the battery, whose module imports this one; they print a text)."""
 
+    async def createsuperuser(*, email: str | None = None, field: tuple[str, ...] = (), no_input: bool = False) -> str:
+        """Make a user who may do everything.
 
-def _createsuperuser(auth: Any, app: Any) -> click.Command:
-    @click.command()
-    @click.option("--email", help="The e-mail address, which is asked for otherwise.")
-    @click.option("--field", "fields", multiple=True, metavar="NAME=VALUE", help="Another field of the user.")
-    @_NO_INPUT
-    def createsuperuser(email: str | None, fields: tuple[str, ...], no_input: bool) -> None:
-        """Make a user who may do everything."""
-        given = {name: value for name, _, value in (field.partition("=") for field in fields)}
+        What is not given is asked for: --field NAME=VALUE is another field of the user, the password may stand in
+        SUPERUSER_PASSWORD. With --no-input nothing is asked.
+        """
+        given = {name: value for name, _, value in (one.partition("=") for one in field)}
         records = records_of(auth.model)
         unknown = [name for name in given if name not in records.fields]
         if unknown:
@@ -39,81 +38,60 @@ def _createsuperuser(auth: Any, app: Any) -> click.Command:
         address: str = _asked("E-mail address", records.fields["email"], email, no_input=no_input)
         values: dict[str, Any] = {}
         for name in dict.fromkeys([*auth.signup_questions(), *given]):
-            field = records.fields[name]
-            label = str(field.label or name.replace("_", " ").capitalize())
-            values[name] = _asked(label, field, given.get(name), no_input=no_input)
+            described = records.fields[name]
+            label = str(described.label or name.replace("_", " ").capitalize())
+            values[name] = _asked(label, described, given.get(name), no_input=no_input)
         about = [address, *(value for value in values.values() if isinstance(value, str))]
         password = _password(auth, about, no_input=no_input)
+        hashed = await auth.passwords.hasher.hash(password)
+        flags = {"is_superuser": True, "is_staff": True, "email_verified_at": now()}
+        values |= {**flags, "email": normalize_email(address), "password_hash": hashed}
+        with _tables_wanted():
+            user, errors = await records.write(values)
+        if user is None:
+            raise click.ClickException("\n".join(f"{error.place[-1]}: {error.message}" for error in errors))
+        return f"{address} may do everything."
 
-        async def make() -> None:
-            hashed = await auth.passwords.hasher.hash(password)
-            flags = {"is_superuser": True, "is_staff": True, "email_verified_at": now()}
-            user, errors = await records.write(
-                {**values, **flags, "email": normalize_email(address), "password_hash": hashed}
-            )
-            if user is None:
-                raise click.ClickException("\n".join(f"{error.place[-1]}: {error.message}" for error in errors))
+    async def changepassword(email: str, *, no_input: bool = False) -> str:
+        """Set the password of a user, which ends all their sessions.
 
-        _run(app, make)
-        click.echo(f"{address} may do everything.")
+        It is asked for, or stands in SUPERUSER_PASSWORD. With --no-input nothing is asked.
+        """
+        with _tables_wanted():
+            user: User | None = await auth.model.find_by_email(email)
+        if user is None:
+            raise click.ClickException(f"There is no user {email}.")
+        await user.set_password(_password(auth, auth.about(user), no_input=no_input))
+        await user.save()
+        return f"The password of {normalize_email(email)} is changed."
 
-    return createsuperuser
-
-
-def _changepassword(auth: Any, app: Any) -> click.Command:
-    @click.command()
-    @click.argument("email")
-    @_NO_INPUT
-    def changepassword(email: str, no_input: bool) -> None:
-        """Set the password of a user, which ends all their sessions."""
-
-        async def about() -> list[str]:
-            known: list[str] = auth.about(await _find(auth, email))
-            return known
-
-        password = _password(auth, _run(app, about), no_input=no_input)
-
-        async def change() -> None:
-            user = await _find(auth, email)
-            await user.set_password(password)
-            await user.save()
-
-        _run(app, change)
-        click.echo(f"The password of {normalize_email(email)} is changed.")
-
-    return changepassword
+    return [createsuperuser, changepassword]
 
 
-async def _find(auth: Any, email: str) -> User:
-    user: User | None = await auth.model.find_by_email(email)
-    if user is None:
-        raise click.ClickException(f"There is no user {email}.")
-    return user
+@contextmanager
+def _tables_wanted() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if not is_schema_missing(error):
+            raise
+        raise click.ClickException(
+            "The table of the users is missing, or older than the model.\n"
+            "Run:  demijohn makemigrations && demijohn migrate"
+        ) from None
 
 
-def _run(app: Any, function: Callable[[], Awaitable[Any]]) -> Any:
-    """Run a function in a unit of work of the app (Any: the app; what the function returns)."""
-
-    async def run() -> Any:
-        async with app.context():
-            try:
-                return await function()
-            except Exception as error:
-                if _is_missing_table(error):
-                    raise click.ClickException(
-                        "The table of the users is missing. Run:  demijohn makemigrations && demijohn migrate"
-                    ) from None
-                raise
-
-    loop = app.lifespan.loop
-    if loop is not None:  # it runs already, in another thread
-        return asyncio.run_coroutine_threadsafe(run(), loop).result()
-    return asyncio.run(run())
-
-
-def _is_missing_table(error: Exception) -> bool:
-    told = str(getattr(error, "orig", "")).lower()
-    return any(text in told for text in ("no such table", "does not exist", "doesn't exist"))
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end a question at once: a running loop would only note it, and wait for the answer."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _asked(label: str, field: Field, given: str | None, *, no_input: bool) -> Any:
@@ -122,7 +100,11 @@ def _asked(label: str, field: Field, given: str | None, *, no_input: bool) -> An
     while True:
         if given is None and no_input:
             raise click.ClickException(f"{label} is missing: --email, or --field NAME=VALUE.")
-        text = click.prompt(label, type=str) if given is None else given
+        if given is None:
+            with _interruptible():
+                text = click.prompt(label, type=str)
+        else:
+            text = given
         try:
             return read(text)
         except ValidationFailed as failed:
@@ -142,7 +124,8 @@ def _password(auth: Any, about: list[str], *, no_input: bool) -> str:
         elif no_input:
             raise click.ClickException(f"{PASSWORD} is not set.")
         elif asks:
-            password = click.prompt("Password", hide_input=True, confirmation_prompt="Once more")
+            with _interruptible():
+                password = click.prompt("Password", hide_input=True, confirmation_prompt="Once more")
         else:
             password = sys.stdin.readline().rstrip("\r\n")
         problems = rules.problems(password, about)
@@ -152,5 +135,6 @@ def _password(auth: Any, about: list[str], *, no_input: bool) -> str:
             click.secho(problem, fg="yellow", err=True)
         if not asks or PASSWORD in os.environ:
             raise click.ClickException("The password is not good enough.")
-        if password and click.confirm("Use it anyway?", default=False):
-            return str(password)
+        with _interruptible():
+            if password and click.confirm("Use it anyway?", default=False):
+                return str(password)

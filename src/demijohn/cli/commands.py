@@ -95,6 +95,8 @@ def _parameter(parameter: HandlerParameter) -> click.Parameter:
         return click.Argument([parameter.name], type=kind, nargs=-1 if multiple else 1)
     required = not parameter.has_default
     default = None if required else parameter.default
+    if hint is bool and name.startswith("no-") and not default:
+        return click.Option([f"--{name}"], is_flag=True)  # nobody writes --no-no-input
     if hint is bool:
         return click.Option([f"--{name}/--no-{name}"], default=bool(default), show_default=True)
     return click.Option(
@@ -103,5 +105,5 @@ def _parameter(parameter: HandlerParameter) -> click.Parameter:
         default=default,
         required=required,
         multiple=multiple,
-        show_default=default is not None,
+        show_default=default not in (None, ()),
     )

@@ -107,15 +107,6 @@ class _Apply:
 
     def applies_to(self, error: BaseException) -> bool:
         """Return whether an error says that a table or column is missing."""
-        seen: BaseException | None = error
-        while seen is not None:
-            original: Any = getattr(seen, "orig", None) or seen
-            first = original.args[0] if getattr(original, "args", None) else None
-            if getattr(original, "sqlstate", None) in {"42P01", "42703"} or first in {1146, 1054}:
-                return True
-            if any(words in str(original) for words in ("no such table", "no such column", "has no column named")):
-                return True
-            if str(original).startswith(("ORA-00942", "ORA-00904")):
-                return True
-            seen = seen.__cause__
-        return False
+        from demijohn.db.missing import is_schema_missing
+
+        return is_schema_missing(error)
