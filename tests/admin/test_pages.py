@@ -1,5 +1,6 @@
 """Pages of a site's own, errors in the layout, and what the list costs beside Django's."""
 
+import inspect
 import re
 
 import pytest
@@ -104,3 +105,45 @@ async def test_times_in_the_language_of_the_visitor(sqlite: Database, door: Door
         page = (await client.get("/admin/post/", headers={"accept-language": "de"})).text
     assert '<html lang="de" dir="ltr"' in page
     assert ">10.01.25, " in page
+
+
+async def test_what_options_mean_is_found_once(sqlite: Database, door: Door) -> None:
+    """Each admin compiles its options once, actions and forms too, and again when more is registered."""
+
+    class Counted:
+        __name__ = "counted"
+        asked = 0
+
+        @property
+        def __signature__(self) -> inspect.Signature:
+            self.asked += 1
+            return inspect.signature(lambda posts: None)
+
+        def __call__(self, posts: object) -> str:
+            return "done"
+
+    counted = Counted()
+
+    class PostAdmin(ModelAdmin):
+        actions = [counted]
+
+    app = App()
+    app.use(sqlite)
+    admin = app.use(Admin(models=[Post, LogEntry], access=door))
+    admin.register(Post)(PostAdmin)
+    async with AsyncClient(app) as client:
+        asked = counted.asked
+        plan = admin.plan(admin.find("post"))
+        for _again in range(2):
+            assert (await client.get("/admin/post/add/")).status_code == 200
+            data = {"action": "counted", "selected": ["1"]}
+            assert "done" in (await client.post("/admin/post/", data=data, follow_redirects=True)).text
+            assert len(plan.forms) == 1
+        assert counted.asked == asked == 1
+        assert admin.plan(admin.find("post")) is plan
+        plain = admin.admin_for(Tag)  # which has no page
+        assert admin.admin_for(Tag) is plain
+        assert admin.plan(plain) is admin.plan(plain)
+    admin.register(Tag)(ModelAdmin)
+    assert admin.admin_for(Tag) is not plain
+    assert admin.plan(admin.find("post")) is not plan

@@ -1,11 +1,11 @@
 """Actions: what a list can do to the objects that were chosen."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from demijohn._lib.translation import gettext as _
+from demijohn._lib.translation import gettext_lazy
 from demijohn.admin.access import Visit
 from demijohn.admin.options import Action, ModelAdmin
 from demijohn.db import QuerySet
@@ -22,11 +22,12 @@ class Bound(NamedTuple):
 
     about: Action
     function: Callable[..., Any] | None
+    takes_request: bool = False
 
     @property
     def label(self) -> str:
         """What the button says."""
-        return self.about.label
+        return str(self.about.label)
 
 
 def actions_of(admin: ModelAdmin) -> dict[str, Bound]:
@@ -53,14 +54,14 @@ def actions_of(admin: ModelAdmin) -> dict[str, Bound]:
         if about is None:
             name = function.__name__
             about = Action(name, name.replace("_", " ").capitalize(), "change", "", False)
-        found[about.name] = Bound(about, function)
-    found.setdefault(DELETE, Bound(Action(DELETE, _("Delete"), "delete", "?", True), None))
+        found[about.name] = Bound(about, function, _takes_request(function))
+    found.setdefault(DELETE, Bound(Action(DELETE, gettext_lazy("Delete"), "delete", "?", True), None))
     return found
 
 
-def allowed(visit: Visit, admin: ModelAdmin) -> dict[str, Bound]:
-    """Return the actions that the user may ask for."""
-    return {name: bound for name, bound in actions_of(admin).items() if may(visit, admin, bound)}
+def allowed(visit: Visit, admin: ModelAdmin, bounds: Mapping[str, Bound]) -> dict[str, Bound]:
+    """Return those actions of a model that the user may ask for."""
+    return {name: bound for name, bound in bounds.items() if may(visit, admin, bound)}
 
 
 def may(visit: Visit, admin: ModelAdmin, bound: Bound, obj: Any = None) -> bool:
@@ -76,7 +77,7 @@ async def run(bound: Bound, query: QuerySet[Any], request: Request) -> Any:
     function = bound.function
     if function is None:
         raise TypeError(f"{bound.about.name} is not run by itself.")
-    arguments: Sequence[Any] = (query, request) if _takes_request(function) else (query,)
+    arguments: Sequence[Any] = (query, request) if bound.takes_request else (query,)
     if inspect.iscoroutinefunction(inspect.unwrap(function)):
         return await function(*arguments)
     return await request.app.run_sync(partial(function, *arguments))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from demijohn import Blueprint
 from demijohn.admin.access import Access
 from demijohn.admin.accounts import Accounts
-from demijohn.admin.actions import actions_of
 from demijohn.admin.checking import check_options
 from demijohn.admin.listing import Plan
 from demijohn.admin.naming import humanize
@@ -68,7 +67,8 @@ class Admin:
         self.pages: list[OwnPage] = []
         self._options: dict[type[Model], type[ModelAdmin]] = {}
         self._admins: dict[str, ModelAdmin] | None = None
-        self._plans: dict[str, Plan] = {}
+        self._plain: dict[type[Any], ModelAdmin] = {}
+        self._plans: dict[ModelAdmin, Plan] = {}
         self._app: App | None = None
         self._blueprint = Blueprint("admin", prefix=self.prefix)
 
@@ -106,7 +106,7 @@ class Admin:
                         code="DJN-952",
                     )
                 self._options[model] = cls
-            self._admins = None
+            self._forget()
             return cls
 
         return decorate
@@ -116,7 +116,13 @@ class Admin:
         for model in models:
             self._options.pop(model, None)
             self.exclude.add(model)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Make all anew that follows from what was registered."""
         self._admins = None
+        self._plain.clear()
+        self._plans.clear()
 
     def page(self, path: str, *, title: str = "", permission: str = "", section: str = "") -> Callable[[F], F]:
         """Add a page of your own, with its line in the sidebar.
@@ -202,7 +208,11 @@ class Admin:
     def admin_for(self, model: type[Any]) -> ModelAdmin:
         """Return the options of a model, plain ones where it has no page here."""
         known = self.find_for(model)
-        return known if known is not None else ModelAdmin(model, self)
+        if known is None:
+            known = self._plain.get(model)
+        if known is None:
+            known = self._plain[model] = ModelAdmin(model, self)
+        return known
 
     def find_for(self, model: type[Any]) -> ModelAdmin | None:
         """Return the options of a model, or None where it has no page here."""
@@ -212,14 +222,14 @@ class Admin:
         return None
 
     def plan(self, admin: ModelAdmin) -> Plan:
-        """Return what the options of a model mean for its list.
+        """Return what the options of a model mean.
 
         Raises:
             ConfigurationError: An option names what is not there (`DJN-951`).
         """
-        known = self._plans.get(admin.slug)
-        if known is None or known.admin is not admin:
-            known = self._plans[admin.slug] = Plan(admin)
+        known = self._plans.get(admin)
+        if known is None:
+            known = self._plans[admin] = Plan(admin)
         return known
 
     def prepare(self) -> None:
@@ -232,7 +242,6 @@ class Admin:
         """
         for admin in self.admins.values():
             self.plan(admin)
-            actions_of(admin)
             check_options(admin)
 
     def _check(self, app: Any) -> "Sequence[CheckMessage]":

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
-from weakref import WeakKeyDictionary
 
 from demijohn.admin.access import Visit
 from demijohn.admin.columns import text_of
@@ -32,10 +31,6 @@ class Group(NamedTuple):
     has_errors: bool
 
 
-_classes: WeakKeyDictionary[ModelAdmin, dict[Any, type[ModelForm[Any]]]] = WeakKeyDictionary()
-_plans: WeakKeyDictionary[type[Any], FormPlan] = WeakKeyDictionary()
-
-
 class Editor:
     """The form of one object, or of a new one, for one user.
 
@@ -50,11 +45,7 @@ class Editor:
         self.readonly = self._readonly()
         self.names = self._names()
         self.inlines = [one for one in admin.inlines if self._may_edit(one)]
-        cls = self._form_class()
-        plan = _plans.get(cls)
-        if plan is None:
-            plan = _plans[cls] = cls.plan(where=f"{type(admin).__name__} of {admin.model.__name__}")
-            self._offer(plan)
+        cls, plan = self._form_class()
         self.form: ModelForm[Any] = cls(plan)
 
     def _offer(self, plan: FormPlan) -> None:
@@ -109,19 +100,22 @@ class Editor:
         fixed = fixed_names(self.admin.site.admin_for(inline.model), self.visit.user)
         return tuple(name for name in fields_of(self.admin, inline) if name not in fixed)
 
-    def _form_class(self) -> type[ModelForm[Any]]:
+    def _form_class(self) -> tuple[type[ModelForm[Any]], FormPlan]:
         base = self.admin.form_for(self.visit.user, self.obj)
         deleting = tuple(self.visit.may(self.admin.site.admin_for(one.model), "delete") for one in self.inlines)
         fields = tuple(self._inline_fields(one) for one in self.inlines)
         key = (base, self.names, tuple(self.inlines), fields, deleting)
-        made = _classes.setdefault(self.admin, {})
+        made: dict[Any, tuple[type[ModelForm[Any]], FormPlan]] = self.admin.site.plan(self.admin).forms
         known = made.get(key)
         if known is None:
             rows = [
                 rows_for(self.admin, one, names, can_delete=may, queries=self._queries_of)
                 for one, names, may in zip(self.inlines, fields, deleting, strict=True)
             ]
-            known = made[key] = self._make_class(base, rows)
+            cls = self._make_class(base, rows)
+            plan = cls.plan(where=f"{type(self.admin).__name__} of {self.admin.model.__name__}")
+            self._offer(plan)
+            known = made[key] = cls, plan
         return known
 
     def _make_class(self, base: type[ModelForm[Any]] | None, rows: Sequence[Rows]) -> type[ModelForm[Any]]:

@@ -263,12 +263,10 @@ class RelationFilter(Filter):
 
     async def find(self, user: Any, text: str) -> tuple[Sequence[Choice], bool]:
         """Return the objects that a text finds."""
-        from demijohn.admin.searching import search_of
-
         target = self.target()
         query = target.query(user)
         if target.has_view_permission(user) or target.has_change_permission(user):
-            found = await search_of(target).apply(query, text).limit(MOST_CHOICES + 1).all()
+            found = await target.site.plan(target).search.apply(query, text).limit(MOST_CHOICES + 1).all()
         else:
             # A search of fields that they may not see would tell letter by letter what those hold.
             word = text.strip().lower()

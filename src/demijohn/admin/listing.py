@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from demijohn._lib.translation import gettext as _
 from demijohn.admin.access import Visit
+from demijohn.admin.actions import actions_of
 from demijohn.admin.columns import Column, columns_of
 from demijohn.admin.database import bounds_of, sort_clause
 from demijohn.admin.filters import DateFilter, Filter, filters_of
@@ -91,7 +92,10 @@ class Periods(NamedTuple):
 
 
 class Plan:
-    """What the options of a model mean for its list, compiled once.
+    """What the options of a model mean, compiled once: for its list, its search, its actions, its forms.
+
+    Attributes:
+        forms: The classes of forms that were made so far, with their plans, by what they depend on (Any: see `Editor`).
 
     Raises:
         ConfigurationError: An option names what is not there.
@@ -103,6 +107,8 @@ class Plan:
         self.by_name = {column.name: column for column in self.columns}
         self.filters = filters_of(admin)
         self.search = Search(admin)
+        self.actions = actions_of(admin)
+        self.forms: dict[Any, tuple[Any, Any]] = {}
         self.dates: DateFilter | None = None
         if admin.date_hierarchy:
             self.dates = DateFilter(admin, read_path(admin.model, admin.date_hierarchy))

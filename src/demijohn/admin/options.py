@@ -151,7 +151,7 @@ class Site(Protocol):
         raise NotImplementedError
 
     def plan(self, admin: "ModelAdmin", /) -> Any:
-        """Return what the options of a model mean for its list (Any: a `Plan`)."""
+        """Return what the options of a model mean (Any: a `Plan`)."""
         raise NotImplementedError
 
 

@@ -28,7 +28,6 @@ from demijohn.admin.naming import (
 )
 from demijohn.admin.options import ModelAdmin, Site
 from demijohn.admin.passwords import Passwords
-from demijohn.admin.searching import search_of
 from demijohn.app.failures import problem_response
 from demijohn.db import StillReferenced
 from demijohn.errors import BadRequest, Forbidden, HTTPError
@@ -172,7 +171,7 @@ class Pages:
             shown=shown,
             links=listing.plan.links,
             columns=listing.plan.columns,
-            actions=actions.allowed(visit, admin),
+            actions=actions.allowed(visit, admin, listing.plan.actions),
             may_add=visit.may(admin, "add"),
             label_of=label_of,
             edits=edits,
@@ -194,7 +193,7 @@ class Pages:
 
         visit, admin = visit_of(request), self._admin(request)
         visit.require(admin, "view")
-        query = search_of(admin).apply(admin.query(visit.user), request.query.get("q", ""))
+        query = self.site.plan(admin).search.apply(admin.query(visit.user), request.query.get("q", ""))
         found = await query.limit(MOST_CHOICES + 1).all()
         items = [{"key": text_key(one), "label": label_of(one)} for one in found[:MOST_CHOICES]]
         return JSONResponse({"items": items, "has_more": len(found) > MOST_CHOICES})
@@ -207,7 +206,7 @@ class Pages:
         name = str(form.get("action", ""))
         if name == _EDITS:
             return await self._save_rows(request, Listing(self.site.plan(admin), visit, request))
-        bound = actions.actions_of(admin).get(name)
+        bound = self.site.plan(admin).actions.get(name)
         if bound is None:
             visit.note(f"action={name}")
             raise BadRequest(_("There is no action “%(name)s”.", name=name[:80]))

@@ -4,21 +4,18 @@ import re
 from functools import reduce
 from operator import or_
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from demijohn.admin.options import ModelAdmin
 from demijohn.admin.paths import Path, read_path
 from demijohn.db import QuerySet
 from demijohn.db.descriptions import describe
 
-__all__ = ["Search", "search_of"]
+__all__ = ["Search"]
 
 _WORDS = re.compile(r'"([^"]*)"|(\S+)')
 _MOST_WORDS = 8
 _MOST_FIELDS = 4
 LONGEST = 200
-
-_known: WeakKeyDictionary[ModelAdmin, "Search"] = WeakKeyDictionary()
 
 
 class Search:
@@ -74,11 +71,3 @@ def default_fields(admin: ModelAdmin) -> list[str]:
         for name, field in describe(admin.model).items()
         if field.type is str and not field.private and "key_of" not in field.extra and not field.choices
     ][:_MOST_FIELDS]
-
-
-def search_of(admin: ModelAdmin) -> Search:
-    """Return the search of a model."""
-    known = _known.get(admin)
-    if known is None:
-        known = _known[admin] = Search(admin)
-    return known
