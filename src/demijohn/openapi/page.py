@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from demijohn._lib.translation import find_language
 from demijohn._lib.translation import gettext as _
+from demijohn.app.urls import place
 from demijohn.http import Markup, html
 from demijohn.openapi.responses import phrase_of
 from demijohn.openapi.schemas import Schema
@@ -63,8 +64,8 @@ def render_page(document: Schema, *, app: "App", path: str, docs: str) -> Markup
         direction=direction,
         title=info["title"],
         version=info["version"],
-        style=app.static_url("docs.css", namespace="demijohn.openapi"),
-        script=app.static_url("docs.js", namespace="demijohn.openapi"),
+        style=place(app.static_url("docs.css", namespace="demijohn.openapi")),
+        script=place(app.static_url("docs.js", namespace="demijohn.openapi")),
         skip=_("Skip to the content"),
         contents=_("Contents"),
         find=_("Find"),
