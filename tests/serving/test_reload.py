@@ -116,9 +116,9 @@ def test_an_open_stream_does_not_hold_it_up(tmp_path: Path) -> None:
 def test_open_sockets_are_told_1001(tmp_path: Path) -> None:
     """Before a reload an open WebSocket is closed as going away, so that its page comes back by itself."""
     with developing(tmp_path) as program:
+        _until_watching(program)  # what is written before that is not noticed
         program.write(HELLO + SOCKET)
         program.until(lambda: "/ws" in program.get("/paths").text)
-        _until_watching(program)
         with connect(program.base.replace("http", "ws") + "/ws", origin=program.base) as socket:  # type: ignore[arg-type]
             socket.send("hello")
             assert socket.recv(timeout=10) == "hello"
