@@ -9,10 +9,9 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from demijohn import App, Blueprint, Page, Query, Request, Response, View, current, run_in_process, url_for
+from demijohn import App, Blueprint, Page, Query, Request, View, current, run_in_process, url_for
 from demijohn.db import Database
 from demijohn.errors import NotFound
-from demijohn.http import html
 from demijohn.schema import Field, fields_of
 from demijohn.sessions import Session
 from examples.newsroom.models import Article, User
@@ -287,8 +286,3 @@ class Health(msgspec.Struct):
 async def api_health() -> Health:
     """Count articles and readers."""
     return Health(await Article.query().count(), await User.query().count())
-
-
-@rows.get("/hello", name="hello")
-def hello() -> Response:
-    return html("<p>{}</p>", "Hello, World!")
