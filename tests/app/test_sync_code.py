@@ -7,13 +7,25 @@ import logging
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any
 
 import pytest
 
-from demijohn import App, Depends, Request, Settings, run_in_process, run_in_thread, wait
+from demijohn import (
+    App,
+    Depends,
+    Request,
+    Settings,
+    after_response,
+    after_this_request,
+    run_in_process,
+    run_in_thread,
+    wait,
+)
 from demijohn.app.offloading import NotSendable
+from demijohn.errors import ConfigurationError
+from demijohn.http import StreamResponse
 from tests.app.calling import call
 from tests.app.offloaded import factors, process
 
@@ -22,6 +34,13 @@ number: contextvars.ContextVar[int] = contextvars.ContextVar("number", default=0
 
 def small_app(threads: int) -> App:
     return App(settings=Settings.load({}, files=(), threads=threads))
+
+
+async def condition(holds: Callable[[], object]) -> None:
+    """Wait until a condition holds, for as long as a crowded machine may take."""
+    async with asyncio.timeout(30):
+        while not holds():
+            await asyncio.sleep(0.001)
 
 
 async def test_one_slow_route_cannot_take_every_thread() -> None:
@@ -363,3 +382,242 @@ async def test_what_belongs_to_a_thread_stays_in_one() -> None:
         return {"same": local.made is client, "hooked": hooked and local.hooked}
 
     assert (await call(app, "GET", "/")).body == b'{"same":true,"hooked":true}'
+
+
+def threads_seen(app: App) -> dict[str, int]:
+    """Put sync code around every place of a request; return which thread each of them ran in."""
+    seen: dict[str, int] = {}
+
+    def note(place: str) -> None:
+        seen[place] = threading.get_ident()
+
+    class Client:
+        pass
+
+    def client() -> Iterator[Client]:
+        note("service")
+        yield Client()
+        note("clean-up")
+
+    app.provide(Client, client)
+
+    @app.before_request
+    def before() -> None:
+        note("before")
+
+    @app.after_request
+    def after(response: Any) -> None:
+        note("after")
+
+    @app.teardown_request
+    def teardown(error: BaseException | None) -> None:
+        note("teardown")
+
+    def handler(client: Client) -> Any:
+        note("handler")
+        after_this_request(lambda response: note("after this"))
+        after_response(lambda: note("after response"))
+        wait(asyncio.sleep(0))
+
+        def pieces() -> Iterator[bytes]:
+            note("stream")
+            yield b"x"
+
+        return StreamResponse(pieces())
+
+    app.get("/any")(handler)
+    app.get("/sticky", name="sticky", thread="sticky")(handler)
+    return seen
+
+
+async def test_a_sticky_route_keeps_one_thread() -> None:
+    """With `thread="sticky"`, hooks, services, handler, stream and clean-up share a thread of their own (trap 9)."""
+    app = small_app(2)
+    seen = threads_seen(app)
+    assert (await call(app, "GET", "/sticky", read=True)).body == b"x"
+    places = {"before", "service", "handler", "after", "after this", "stream", "after response", "clean-up", "teardown"}
+    assert seen.keys() == places
+    assert len(set(seen.values())) == 1
+    assert seen["handler"] != threading.get_ident()
+    await condition(lambda: not app.pool.running)  # the thread goes back
+    seen.clear()
+    assert (await call(app, "GET", "/any", read=True)).body == b"x"
+    assert seen.keys() == places
+    assert len(set(seen.values())) > 1
+    assert threading.get_ident() not in seen.values()
+
+
+async def test_a_sticky_thread_serves_what_it_waits_for() -> None:
+    """While a sticky thread waits, it does what the awaited code wants done in it: no request waits for itself.
+
+    So libraries bound to a thread work from an `async def` too.
+    """
+    app = small_app(1)
+    here: list[int] = []
+
+    async def deeper(level: int) -> int:
+        await run_in_thread(note, level)
+        return level
+
+    def note(level: int) -> None:
+        here.append(threading.get_ident())
+        if level:
+            assert wait(deeper(level - 1)) == level - 1
+
+    @app.get("/def", thread="sticky")
+    def handler() -> str:
+        note(3)
+        return "x"
+
+    @app.get("/async", thread="sticky")
+    async def coroutine() -> str:
+        await asyncio.gather(deeper(2), deeper(1), deeper(0))
+        return "y"
+
+    @app.get("/thrice", thread="sticky")
+    async def one_after_the_other() -> list[int]:
+        return [await run_in_thread(threading.get_ident) for _ in range(3)]
+
+    assert (await asyncio.wait_for(call(app, "GET", "/def"), 20)).body == b"x"
+    assert (await asyncio.wait_for(call(app, "GET", "/async"), 20)).body == b"y"
+    # The pool has one thread, and both used no other.
+    assert len(here) == 4 + 6
+    assert len(set(here)) == 1
+    assert (await call(app, "GET", "/thrice")).body == str([here[0]] * 3).replace(" ", "").encode()
+
+
+async def test_a_sticky_thread_is_given_back_whatever_happens() -> None:
+    """A sticky request that fails, or is cancelled while its thread is busy or waits, lets the thread go."""
+    app = small_app(1)
+    release, began = threading.Event(), threading.Event()
+
+    @app.get("/fail", thread="sticky")
+    def fail() -> str:
+        raise ValueError
+
+    @app.get("/busy", thread="sticky", threads=1)
+    def busy() -> str:
+        began.set()
+        release.wait(10)
+        return "x"
+
+    @app.get("/waiting", thread="sticky")
+    def waiting() -> str:
+        began.set()
+        wait(asyncio.sleep(60))
+        return "x"
+
+    @app.get("/quick")
+    def quick() -> str:
+        return "quick"
+
+    assert (await call(app, "GET", "/fail")).status == 500
+    for path in ("/busy", "/waiting"):
+        began.clear()
+        task = asyncio.create_task(call(app, "GET", path))
+        await condition(began.is_set)
+        assert app.pool.holders()[0].startswith(f"GET {path} for ")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        release.set()
+        await condition(lambda: not app.pool.running)
+    assert (await call(app, "GET", "/quick")).body == b"quick"
+
+
+async def test_a_sticky_route_is_bounded_by_its_threads() -> None:
+    """`threads=1` on a sticky route bounds the requests that hold a thread, so another route finds one (traps 1, 9)."""
+    app = small_app(2)
+    release = threading.Event()
+
+    @app.before_request
+    def before() -> None:
+        """It takes the thread before the handler could."""
+
+    @app.get("/slow", thread="sticky", threads=1)
+    async def slow() -> str:
+        await run_in_thread(release.wait, 10)
+        return "slow"
+
+    @app.get("/quick")
+    def quick() -> str:
+        return "quick"
+
+    waiting = [asyncio.create_task(call(app, "GET", "/slow")) for _ in range(3)]
+    await condition(lambda: app.pool.running == 1)
+    assert (await asyncio.wait_for(call(app, "GET", "/quick"), 20)).body == b"quick"
+    release.set()
+    assert [response.body for response in await asyncio.gather(*waiting)] == [b"slow"] * 3
+
+
+def test_a_thread_that_cannot_be_sticky_is_refused() -> None:
+    """Neither another word than "sticky" nor an inline handler passes the start-up."""
+    for options in ({"thread": "stiky"}, {"thread": "sticky", "inline": True}):
+        app = App()
+        app.get("/", **options)(lambda: "x")  # type: ignore[arg-type]
+        with pytest.raises(ConfigurationError, match="thread='sti"):
+            app.freeze()
+
+
+async def test_letting_go_waits_for_no_handler() -> None:
+    """Sync clean-up, hooks and error handlers run while handlers hold every thread and wait for just that (trap 2).
+
+    Three requests and two threads share one connection: the second holds its thread until the first has let go.
+    """
+    app = small_app(2)
+    connection = threading.Lock()
+
+    class Connection:
+        pass
+
+    def connect() -> Iterator[Connection]:
+        with connection:
+            yield Connection()
+
+    app.provide(Connection, connect)
+
+    @app.after_request
+    def after(response: Any) -> None:
+        """Needs a thread while the connection is held."""
+
+    @app.errorhandler(ValueError)
+    def invalid(error: ValueError) -> tuple[str, int]:
+        return "invalid", 400
+
+    @app.get("/")
+    def home(connection: Connection, request: Request) -> str:
+        if request.query.get("fail"):
+            raise ValueError
+        wait(asyncio.sleep(0.01))
+        return "x"
+
+    paths = ["/", "/?fail=1"] * 3
+    answers = await asyncio.wait_for(asyncio.gather(*(call(app, "GET", path) for path in paths)), 25)
+    assert [answer.status for answer in answers] == [200, 400] * 3
+
+
+async def test_what_comes_after_runs_where_it_was_given() -> None:
+    """A function given by a `def` handler may block and `wait`; one given by an `async def` runs in its task."""
+    app = App()
+    seen: dict[str, object] = {}
+
+    async def value() -> int:
+        return 7
+
+    @app.get("/def")
+    def sync_handler() -> str:
+        after_this_request(lambda response: seen.update(this=wait(value()), thread=threading.get_ident()))
+        after_response(lambda: seen.update(response=wait(value())))
+        after_response(lambda: value())  # awaited, though a plain function returns it
+        return "x"
+
+    @app.get("/async")
+    async def async_handler() -> str:
+        after_response(lambda: seen.update(task=asyncio.current_task()))
+        return "x"
+
+    assert (await call(app, "GET", "/def")).status == 200
+    assert (seen["this"], seen["response"]) == (7, 7)
+    assert seen["thread"] != threading.get_ident()
+    assert (await call(app, "GET", "/async")).status == 200
+    assert seen["task"] is asyncio.current_task()

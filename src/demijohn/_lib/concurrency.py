@@ -3,13 +3,16 @@
 A *servant* is the task on the event loop that runs a function in a worker thread and meanwhile answers that thread's
 `wait`: whatever the thread waits for is awaited by the servant itself, in its own task and context. So a timeout around
 the servant, its cancellation and everything that belongs to its task (a unit of work) hold for the thread as well.
+
+A *lease* keeps one thread of a pool for everything that one request does in threads.
 """
 
 import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -17,7 +20,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from demijohn._lib.later import asyncio
 
-__all__ = ["Pool", "PoolFull", "Servant", "find_servant", "run_in_thread", "wait_in_thread"]
+__all__ = ["Lease", "Pool", "PoolFull", "Servant", "find_servant", "leased", "run_in_thread", "wait_in_thread"]
 
 T = TypeVar("T")
 _UNSET: Any = object()
@@ -137,6 +140,89 @@ class Pool:
                 self._threads.discard(threading.current_thread())
 
 
+class Lease:
+    """One thread of a pool that is kept from its first call until the lease is closed.
+
+    While a call waits in it, the thread does the calls that come meanwhile: what is waited for may need the thread too.
+    """
+
+    __slots__ = ("_begun", "_ended", "_held", "_pool", "_queue", "is_open", "label")
+
+    def __init__(self, pool: Pool, *, label: str = "") -> None:
+        self.label = label
+        self.is_open = True
+        self._pool = pool
+        self._held = pool._held
+        self._begun = False
+        self._ended = False
+        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Let `leased` find it in the present context, and close it in the end."""
+        token = _lease.set(self)
+        try:
+            yield
+        finally:
+            _lease.reset(token)
+            self.close()
+
+    def submit(self, call: Callable[[], None]) -> None:
+        """Queue `call`, which must not raise, for the thread; called on the loop alone.
+
+        Raises:
+            PoolFull: The pool has no thread to begin with.
+        """
+        if not self._begun:
+            self._pool.submit(self._work)
+            self._begun = True
+        self._queue.put(call)
+
+    def tell_wait(self, label: str, waited: float) -> None:
+        """Log that a call had to wait long for the thread, as the pool does."""
+        self._pool.tell_wait(label, waited)
+
+    def work_until(self, is_answered: Callable[[], bool]) -> None:
+        """Called in the thread, by a call that waits: do what comes until it is answered."""
+        while not is_answered():
+            call = self._queue.get()
+            if call is None:
+                self._ended = True
+            else:
+                call()
+
+    def wake(self) -> None:
+        """Let `work_until` look again."""
+        self._queue.put(_nothing)
+
+    def close(self) -> None:
+        """Let the thread go back to its pool once its calls have ended."""
+        if self.is_open:
+            self.is_open = False
+            self._queue.put(None)
+
+    def _work(self) -> None:
+        me = threading.get_ident()
+        self._held[me] = (self.label, monotonic())
+        try:
+            self.work_until(lambda: self._ended)
+        finally:
+            self._held.pop(me, None)
+
+
+def _nothing() -> None:
+    """Wake a thread."""
+
+
+_lease: ContextVar[Lease | None] = ContextVar("demijohn_lease", default=None)
+
+
+def leased(pool: Pool) -> Pool | Lease:
+    """Return the thread that the running request keeps for itself, or the pool."""
+    lease = _lease.get()
+    return pool if lease is None or not lease.is_open else lease
+
+
 class _Mailbox:
     """Carries calls from threads to one loop; many posts share one wake-up."""
 
@@ -190,11 +276,13 @@ class Servant(Generic[T]):
     """One call in a worker thread, and the task that serves it."""
 
     __slots__ = (
+        "_answered",
         "_box",
         "_context",
         "_error",
         "_function",
         "_label",
+        "_lease",
         "_pool",
         "_reply",
         "_result",
@@ -207,7 +295,9 @@ class Servant(Generic[T]):
 
     def __init__(self, function: Callable[[], T] | None, loop: "asyncio.AbstractEventLoop", *, label: str = "") -> None:
         self._label = label
-        self._pool: Pool | None = None
+        self._pool: Pool | Lease | None = None
+        self._lease: Lease | None = None
+        self._answered = False
         self._submitted = 0.0
         self._function = function
         self._box = _mailbox(loop)
@@ -220,9 +310,11 @@ class Servant(Generic[T]):
         self.cancelled = False
         self.thread = 0
 
-    async def serve(self, pool: Pool) -> T:
+    async def serve(self, pool: Pool | Lease) -> T:
         """Run the function in `pool` and await what it waits for, until it returns."""
         self._pool = pool
+        if isinstance(pool, Lease):
+            self._lease = pool
         self._submitted = monotonic()
         pool.submit(self._run)
         return await self.attend()
@@ -267,9 +359,13 @@ class Servant(Generic[T]):
             reply = self._reply = threading.Lock()
             reply.acquire()
         self._context = copy_context()
+        self._answered = False
         self._wish = awaitable
         self._box.post(self._wake)
-        reply.acquire()
+        if self._lease is None:
+            reply.acquire()
+        else:
+            self._lease.work_until(lambda: self._answered)
         error, result = self._error, self._result
         self._error = self._result = None
         _bring_back(self._context)
@@ -291,17 +387,22 @@ class Servant(Generic[T]):
     def _answer(self, *, result: Any = None, error: BaseException | None = None) -> None:
         self._result, self._error = result, error
         self._context = copy_context()
-        if self._reply is not None:
+        if self._lease is not None:
+            self._answered = True
+            self._lease.wake()
+        elif self._reply is not None:
             self._reply.release()
 
     def _run(self) -> None:
         function, self._function = self._function, None
         context = self._context
         pool, me = self._pool, threading.get_ident()
+        outer = None
         if pool is not None:
             now = monotonic()
             if now - self._submitted > _LONG_WAIT:
                 pool.tell_wait(self._label, now - self._submitted)
+            outer = pool._held.get(me)
             pool._held[me] = (self._label, now)
         try:
             if function is not None:
@@ -309,7 +410,9 @@ class Servant(Generic[T]):
         except BaseException as error:
             self._error = error
         del function
-        if pool is not None:
+        if outer is not None and pool is not None:
+            pool._held[me] = outer
+        elif pool is not None:
             pool._held.pop(me, None)
         self._context = context
         self._box.post(self._wake)
@@ -340,7 +443,7 @@ def _is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-async def run_in_thread(function: Callable[[], T], pool: Pool, *, label: str = "") -> T:
+async def run_in_thread(function: Callable[[], T], pool: Pool | Lease, *, label: str = "") -> T:
     """Run `function` in a thread of `pool`, in a copy of the context that is brought back, one hop.
 
     Within it, `wait_in_thread` awaits in the calling task. The label names the call where threads are short.

@@ -44,7 +44,7 @@ IMPORTS: Final = {
     "FastAPI": "from demijohn import App",
     "APIRouter": "from demijohn import Blueprint",
     "HTTPException": "from demijohn import abort, HTTPError",
-    "BackgroundTasks": "from demijohn import after_response   and  after_response(function, ...)",
+    "BackgroundTasks": "from demijohn import after_response   and  after_response(function)",
     "Security": "from demijohn.auth import login_required, requires",
     "StreamingResponse": "from demijohn import StreamResponse   or yield from the handler",
     "ORJSONResponse": "return the dict itself; JSON is written by msgspec",

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from demijohn._lib.concurrency import run_in_thread
+from demijohn._lib.concurrency import leased, run_in_thread
 from demijohn._lib.later import asyncio
 from demijohn._lib.source import caller
 from demijohn.app.asgi import answer_http, run_lifespan
@@ -269,12 +269,15 @@ class App(Wiring):
         """
         return AppContext(self)
 
-    async def run_sync(self, function: Callable[[], T]) -> T:
-        """Run a sync function as a `def` handler is run: in a thread, with `wait`."""
+    async def run_sync(self, function: Callable[[], T], *, finishing: bool = False) -> T:
+        """Run a sync function as a `def` handler is run: in a thread, with `wait`.
+
+        With `finishing` the thread is none of those that handlers may hold: for what comes after a handler.
+        """
         call = function
         for driver in self.drivers:
             call = partial(driver.call, call)
-        return await run_in_thread(call, self.pool)
+        return await run_in_thread(call, leased(self.finishing if finishing else self.pool))
 
     def all_commands(self) -> list[tuple[str | None, Any]]:
         """Return the commands of the batteries, the app and its blueprints.

@@ -19,7 +19,7 @@ from demijohn.app.sockets import SocketRunner, check_handshake, compile_socket_r
 from demijohn.app.streaming import StreamAnswers, items_of, streamer_of
 from demijohn.app.views import View, view_function
 from demijohn.app.wiring import BATTERY_ASSETS, Wiring
-from demijohn.errors import HTTPError, NotFound
+from demijohn.errors import ConfigurationError, HTTPError, NotFound
 from demijohn.http import Request, Response, WebSocket
 from demijohn.middleware import marks_of
 from demijohn.middleware.marks import Marks
@@ -98,7 +98,7 @@ class Builder:
     def _around(self, scaffold: Scaffold, outer: Surroundings | None) -> Surroundings:
         app = self.app
         handlers = self.handlers if outer is None else scaffold.failures.compile(app.services, outer.failures)
-        around = Surroundings(encoder=app.encoder, failures=handlers, pool=app.pool)
+        around = Surroundings(encoder=app.encoder, failures=handlers, pool=app.pool, finishing=app.finishing)
         around.guards = app.guards
         around.before_send = app.before_send
         around.drivers = app.drivers
@@ -187,6 +187,7 @@ class Builder:
         )
         call.label = f"{method} {route.pattern}"
         call.threads = record.options.get("threads")
+        call.is_sticky = self._is_sticky(record)
         marks = self._prepared(
             marks_of(record.endpoint, function) if function is not record.endpoint else marks_of(function)
         )
@@ -221,6 +222,21 @@ class Builder:
             answers=answers,
         )
 
+    @staticmethod
+    def _is_sticky(record: Record) -> bool:
+        thread: str | None = record.options.get("thread")
+        if thread is None:
+            return False
+        if thread != "sticky" or record.options.get("inline"):
+            inline = thread == "sticky"
+            raise ConfigurationError(
+                f"The route {record.pattern!r} ({record.place}) has thread={thread!r}{' and inline=True' * inline}.",
+                why="An inline handler runs on the event loop, in no thread." if inline else 'There is only "sticky".',
+                fix="Leave `inline` out." if inline else 'Write thread="sticky", or leave it out for any thread.',
+                code="DJN-419",
+            )
+        return True
+
     def _prepared(self, marks: Marks) -> Marks:
         """Tell the guards of a route which app they stand in; one that cannot work there says so now."""
         for guard in marks.guards:
@@ -230,7 +246,8 @@ class Builder:
         return marks
 
     def _bare(self) -> Surroundings:
-        return Surroundings(encoder=self.app.encoder, failures=self.handlers, pool=self.app.pool)
+        app = self.app
+        return Surroundings(encoder=app.encoder, failures=self.handlers, pool=app.pool, finishing=app.finishing)
 
     def _static(self, place: _Place, folder: Path) -> Route:
         assets = Assets(folder, prefix=f"{place.prefix}/static")
@@ -277,6 +294,7 @@ class Builder:
             methods=frozenset({WEBSOCKET}),
             services=self.app.services,
         )
+        call.is_sticky = self._is_sticky(record)
         marks = self._prepared(marks_of(record.endpoint))
         route.details[WEBSOCKET] = Operation(
             route,

@@ -141,7 +141,7 @@ def add_debug_routes(app: Any, router: Router) -> None:
         response: Response = await load_debugger().debugger_of(app).serve(request)
         return response
 
-    around = Surroundings(encoder=app.encoder, failures=ErrorHandlers(), pool=app.pool)
+    around = Surroundings(encoder=app.encoder, failures=ErrorHandlers(), pool=app.pool, finishing=app.finishing)
     call = Call(debugger, whole=debugger, is_async=True)
     route = Route(f"{DEBUG_PATH}/{{name}}", debugger, methods=["GET", "POST"], name="demijohn.debug")
     for method in ("GET", "POST"):

@@ -11,7 +11,7 @@ from time import perf_counter
 from types import CoroutineType
 from typing import Any, TypeAlias
 
-from demijohn._lib.concurrency import Pool, run_in_thread
+from demijohn._lib.concurrency import Lease, Pool, leased, run_in_thread
 from demijohn._lib.later import asyncio
 from demijohn._lib.translation import gettext
 from demijohn.app.context import find_unit, running
@@ -49,7 +49,7 @@ class Call:
     with the tuple that it returned. `plan` says where the arguments come from, for those who document the handler.
     """
 
-    __slots__ = ("function", "gather", "inline", "is_async", "label", "plan", "threads", "whole")
+    __slots__ = ("function", "gather", "inline", "is_async", "is_sticky", "label", "plan", "threads", "whole")
 
     def __init__(
         self,
@@ -66,6 +66,8 @@ class Call:
         """What it is called where threads are short."""
         self.threads: int | None = None
         """How many threads it may have at once; the pool's number where it is `None`."""
+        self.is_sticky = False
+        """Whether everything of a request that runs in threads does so in one and the same."""
         self.function = function
         self.whole = whole
         self.gather = gather
@@ -74,7 +76,11 @@ class Call:
 
 
 class Surroundings:
-    """Everything around the handlers of one blueprint, the app's part first."""
+    """Everything around the handlers of one blueprint, the app's part first.
+
+    `pool` has the threads of handlers, `finishing` those of what comes after them: it lets go what other handlers wait
+    for, so it must not wait for their threads.
+    """
 
     __slots__ = (
         "after",
@@ -84,16 +90,18 @@ class Surroundings:
         "drivers",
         "encoder",
         "failures",
+        "finishing",
         "guards",
         "observers",
         "pool",
         "torn_down",
     )
 
-    def __init__(self, *, encoder: Encoder, failures: ErrorHandlers, pool: Pool) -> None:
+    def __init__(self, *, encoder: Encoder, failures: ErrorHandlers, pool: Pool, finishing: Pool) -> None:
         self.encoder = encoder
         self.failures = failures
         self.pool = pool
+        self.finishing = finishing
         self.before: list[HookCall] = []
         self.after: list[HookCall] = []
         self.torn_down: list[HookCall] = []
@@ -194,7 +202,7 @@ def compile_runner(
     run: Runner = source.make("run", label)
     for driver in around.drivers:
         run = _driven(driver, run)
-    return run
+    return _stuck(run, call, around.pool) if call.is_sticky else run
 
 
 def _driven(driver: Driver, run: Runner) -> Runner:
@@ -204,6 +212,22 @@ def _driven(driver: Driver, run: Runner) -> Runner:
         return drive(run(request, send))
 
     return driven
+
+
+def _stuck(run: Runner, call: Call, pool: Pool) -> Runner:
+    """Return the runner with one thread kept for each request, from its first hook to its last clean-up."""
+    turn = None if call.threads is None else asyncio.Semaphore(call.threads)
+
+    async def stuck(request: Request, send: Callable[[Response], Awaitable[None] | None]) -> None:
+        if turn is not None:
+            async with turn:
+                with Lease(pool, label=call.label).hold():
+                    await run(request, send)
+        else:
+            with Lease(pool, label=call.label).hold():
+                await run(request, send)
+
+    return stuck
 
 
 def _encoding(around: Surroundings, answers: Answers | StreamAnswers | None) -> dict[str, Any]:
@@ -301,7 +325,7 @@ def _write_handling(
         source.write("result = None")
     opened = 0
     for hook in before:
-        _write_hook(source, hook, around, result="result")
+        _write_hook(source, hook, around, around.pool, result="result")
         source.write("if result is None:")
         source.depth += 1
         opened += 1
@@ -312,7 +336,7 @@ def _write_handling(
     elif threaded:
         function = call.whole if call.whole is not None else call.gather
         source.names["in_thread"] = partial(_in_thread, around.pool, around.drivers, call.label)
-        if call.threads is not None:
+        if call.threads is not None and not call.is_sticky:
             # At most so many threads for this route, however many the pool has.
             source.names["in_thread"] = partial(_in_turn, asyncio.Semaphore(call.threads), source.names["in_thread"])
         if call.whole is not None:
@@ -366,7 +390,7 @@ def _after_hooks(hooks: Sequence[Callable[[Request], Any]], call: Callable[[Requ
     return run
 
 
-def _write_hook(source: _Source, hook: HookCall, around: Surroundings, *, result: str) -> None:
+def _write_hook(source: _Source, hook: HookCall, around: Surroundings, pool: Pool, *, result: str) -> None:
     arguments = hook.arguments
     if hook.gather is not None:
         source.write(f"bound = await {source.name('gather', hook.gather)}({arguments})")
@@ -377,8 +401,9 @@ def _write_hook(source: _Source, hook: HookCall, around: Surroundings, *, result
     elif hook.inline:
         source.write(f"{result} = {name}({arguments})")
     else:
-        source.names["in_hook_thread"] = partial(_in_thread, around.pool, around.drivers, "a hook")
-        source.write(f"{result} = await in_hook_thread({', '.join(filter(None, (name, arguments)))})")
+        thread = "hook_thread" if pool is around.pool else "end_thread"
+        source.names[thread] = partial(_in_thread, pool, around.drivers, "a hook")
+        source.write(f"{result} = await {thread}({', '.join(filter(None, (name, arguments)))})")
 
 
 def _write_after(source: _Source, around: Surroundings) -> None:
@@ -392,7 +417,7 @@ def _write_after(source: _Source, around: Surroundings) -> None:
     source.depth += 1
     source.write("if request.after is not None: response = await after_this(request, response)")
     for hook in reversed(around.after):
-        _write_hook(source, hook, around, result="changed")
+        _write_hook(source, hook, around, around.finishing, result="changed")
         source.write(
             "if changed is not None: response = changed if isinstance(changed, Response) else encode(changed, request)",
             PENDING,
@@ -445,7 +470,7 @@ async def _in_thread(
     call: Callable[[], Any] = partial(function, *arguments) if arguments else function
     for driver in drivers:
         call = partial(driver.call, call)
-    return await run_in_thread(call, pool, label=label)
+    return await run_in_thread(call, leased(pool), label=label)
 
 
 def _as_handlers_are(function: Callable[[], Any]) -> Callable[[], Any]:

@@ -394,7 +394,7 @@ class Answers:
             return self._encode_later(value, request)
         elif known.name not in _QUICK and _is_long(value):
             # It takes Python code many milliseconds, in which the others shall be served.
-            return _varied(request.app.run_sync(partial(_written, known, value)), vary)
+            return _varied(request.app.run_sync(partial(_written, known, value), finishing=True), vary)
         else:
             made = _written(known, value)
         if vary:

@@ -99,7 +99,7 @@ class HookCall:
             call = partial(self.call, unit, *values)
         else:
             call = partial(self.function, *await self.call(unit, *values))
-        result = call() if self.inline or unit.app is None else await unit.app.run_sync(call)
+        result = call() if self.inline or unit.app is None else await unit.app.run_sync(call, finishing=True)
         return await result if inspect.isawaitable(result) else result
 
 

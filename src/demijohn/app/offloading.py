@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ParamSpec, Self, TypeVar
 
-from demijohn._lib.concurrency import Pool
+from demijohn._lib.concurrency import Pool, leased
 from demijohn._lib.concurrency import run_in_thread as run
 from demijohn._lib.later import asyncio
 from demijohn.app.context import find_unit
@@ -27,14 +27,15 @@ class NotSendable(DemijohnError):
 async def run_in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a blocking function in a thread, with the context of the caller.
 
-    `wait` works in it. The threads are others than those of plain `def` handlers, so neither starves the other.
+    `wait` works in it. The threads are others than those of plain `def` handlers, so neither starves the other; a route
+    with `thread="sticky"` has one for both.
 
     Example:
         >>> import asyncio, time
         >>> asyncio.run(run_in_thread(sum, [1, 2, 3]))
         6
     """
-    return await run(partial(function, *args, **kwargs), _threads, label=getattr(function, "__qualname__", ""))
+    return await run(partial(function, *args, **kwargs), leased(_threads), label=getattr(function, "__qualname__", ""))
 
 
 async def run_in_process(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack, overload
 
 from demijohn._lib.elsewhere import translation
 from demijohn._lib.source import caller
@@ -31,6 +31,8 @@ class RouteOptions(TypedDict, total=False):
     """Run a plain `def` handler on the event loop: for trivial ones, that never block."""
     threads: int
     """How many threads a plain `def` handler may have at once, so that one slow route cannot take them all."""
+    thread: Literal["sticky"]
+    """`"sticky"`: one thread for all sync code of a request, hooks and clean-up included."""
     bare: bool
     """Nothing stands around the handler, neither hooks nor middleware nor guards: for probes that know no host."""
     host: str

@@ -391,7 +391,7 @@ class ServiceScope:
                 if provider.style == "async generator":
                     await _finish_async(generator, error)
                 elif threaded and self.unit is not None:
-                    await self.unit.app.run_sync(lambda generator=generator: _finish(generator, error))
+                    await self.unit.app.run_sync(lambda generator=generator: _finish(generator, error), finishing=True)
                 else:
                     _finish(generator, error)
             except _YieldedTwice:

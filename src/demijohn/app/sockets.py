@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
+from demijohn._lib.concurrency import Lease
 from demijohn._lib.later import asyncio
 from demijohn.app.asgi import read_path
 from demijohn.app.context import running
@@ -55,14 +56,18 @@ def compile_socket_runner(call: Call, around: Surroundings, *, route: Any, marks
         if socket.state == "open":
             await socket.close()
 
-    if not around.drivers:
+    if not around.drivers and not call.is_sticky:
         return run
 
     async def driven(socket: WebSocket) -> None:
         coroutine: Coroutine[Any, Any, None] = run(socket)
         for driver in around.drivers:
             coroutine = driver.drive(coroutine)
-        await coroutine
+        if not call.is_sticky:
+            await coroutine
+            return
+        with Lease(around.pool, label=call.label).hold():
+            await coroutine
 
     return driven
 

@@ -1,8 +1,11 @@
 """`url_for` and the functions that add to the running request."""
 
+import inspect
 from collections.abc import Awaitable, Callable
+from functools import partial, wraps
 from typing import Any, TypeVar
 
+from demijohn._lib.concurrency import find_servant
 from demijohn.app.context import current, running
 from demijohn.errors import OutsideContext
 from demijohn.http import Request
@@ -67,12 +70,13 @@ def _adjust(unit: Any, url: str, root: str) -> str:
 def after_this_request(function: F) -> F:
     """Run a function on the response of the running request alone.
 
-    It may return another response.
+    It may return another response. A plain function that a `def` handler gives runs in a thread as well, one that an
+    `async def` gives on the loop.
     """
     request = current.request
     if request.after is None:
         request.after = []
-    request.after.append(function)
+    request.after.append(_where_it_was_given(function, request))
     return function
 
 
@@ -80,9 +84,23 @@ def after_response(function: Callable[[], Awaitable[None] | None]) -> None:
     """Run a function when the running request was answered.
 
     It runs whatever came of the request, while its services are still open. It is not kept beyond this process: what
-    must happen belongs into a task.
+    must happen belongs into a task. A plain function that a `def` handler gives runs in a thread as well, one that an
+    `async def` gives on the loop.
     """
     request = current.request
     if request.ending is None:
         request.ending = []
-    request.ending.append(function)
+    request.ending.append(_where_it_was_given(function, request))
+
+
+def _where_it_was_given(function: Callable[..., Any], request: Request) -> Callable[..., Any]:
+    """Return a plain function of sync code as one that runs in a thread: it may block, and `wait`."""
+    if find_servant() is None or inspect.iscoroutinefunction(inspect.unwrap(function)):
+        return function
+
+    @wraps(function)
+    async def call(*arguments: Any) -> Any:
+        result = await request.app.run_sync(partial(function, *arguments), finishing=True)
+        return await result if inspect.isawaitable(result) else result
+
+    return call

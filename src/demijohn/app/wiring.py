@@ -79,6 +79,8 @@ class Wiring(Scaffold):
         self.default_headers: list[tuple[bytes, bytes]] = []
         self.error_page: Callable[[Request, BaseException], Any] | None = None
         self.pool = Pool("demijohn-handler", size=self.settings.threads)
+        # What handlers wait for is let go in threads of its own, or both would wait for each other.
+        self.finishing = Pool("demijohn-finishing", size=self.settings.threads, most_waiting=100_000)
         self.processes = Processes()
         self.notes: MutableMapping[Any, list[tuple[str, Any]]] | None = None
         """What was noted about running requests for the toolbar of development; None where it is off."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from demijohn._lib.concurrency import Pool, run_in_thread
+from demijohn._lib.concurrency import Pool, leased, run_in_thread
 
 __all__ = ["in_file_thread", "in_stream_thread", "surround_streams"]
 
@@ -26,7 +26,7 @@ async def in_file_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kw
 
 async def in_stream_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function of a sync iterator in a worker thread, where all works as in a sync handler."""
-    return await run_in_thread(_surround(partial(function, *args, **kwargs)), _streams)
+    return await run_in_thread(_surround(partial(function, *args, **kwargs)), leased(_streams))
 
 
 def surround_streams(surround: Callable[[Callable[[], Any]], Callable[[], Any]]) -> None:
