@@ -3,11 +3,12 @@
 import json
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
 
 from demijohn import App
 from demijohn.admin import Admin, LogEntry, ModelAdmin, TabularInline, action
@@ -160,6 +161,58 @@ def test_no_page_is_wider_than_the_screen(site: str, browser: Browser, width: in
     assert errors == []
 
 
+def turn(page: Page, direction: str) -> None:
+    """Have pages arrive in a direction, so that nothing is laid out in another one first."""
+
+    def answer(route: Route) -> None:
+        if route.request.resource_type != "document":
+            route.continue_()
+            return
+        response = route.fetch()
+        assert 'dir="ltr"' in response.text()
+        route.fulfill(response=response, body=response.text().replace('dir="ltr"', f'dir="{direction}"', 1))
+
+    page.route("**/*", answer)
+
+
+def settle(page: Page) -> None:
+    """Wait until fonts are there and the page was laid out with them."""
+    page.evaluate(
+        "document.fonts.ready.then(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))))"
+    )
+
+
+BOXES = """
+[...document.querySelectorAll("thead a, .bar :is(a, input, summary, [open] .menu)")].map(one => {
+  const box = one.getBoundingClientRect()
+  const kind = one.closest("thead") ? "head" : one.classList.contains("menu") ? "menu" : "bar"
+  return [kind, box.x, box.y, box.width, box.height]
+})
+"""
+
+
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+def test_targets_of_a_list_can_be_hit_at_every_width(site: str, browser: Browser, direction: str) -> None:
+    """Links of heads are 24 pixels wide and high, apart from each other, and nothing that is open lies over them."""
+    page, errors = open_page(browser, viewport={"width": 1280, "height": 800})
+    turn(page, direction)
+    page.goto(f"{site}/post/?choose=author&sort=title,-price")
+    expect(page.locator("th[aria-sort]")).to_have_count(2)
+    expect(page.locator("thead a.unsort")).to_have_count(2)
+    for width in range(780, 1420, 23):
+        page.set_viewport_size({"width": width, "height": 800})
+        settle(page)
+        boxes = page.evaluate(BOXES)
+        heads = [box[1:] for box in boxes if box[0] == "head"]
+        assert all(box[2] >= 24 and box[3] >= 24 for box in heads), (width, heads)
+        rows = sorted((round(y), x, wide) for x, y, wide, _high in heads)
+        for before, after in pairwise(rows):
+            assert before[0] != after[0] or before[1] + before[2] <= after[1] + 0.5, (width, before, after)
+        lowest = max(box[2] + box[4] for box in boxes if box[0] == "menu")
+        assert lowest <= min(box[1] for box in heads), width
+    assert errors == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("direction", ["ltr", "rtl"])
 def test_axe_finds_nothing(site: str, browser: Browser, scheme: Any, direction: str) -> None:
@@ -167,10 +220,11 @@ def test_axe_finds_nothing(site: str, browser: Browser, scheme: Any, direction: 
     found = []
     for size in ({"width": 1280, "height": 800}, {"width": 390, "height": 800}):
         page, _errors = open_page(browser, viewport=size, color_scheme=scheme)
+        turn(page, direction)
         for path in ("", "post/", "post/?choose=author&published=true", "post/2/", "post/add/", "post/2/history/",
                      "writer/1/delete/", "post/1/delete/", "post/?q=nothing", "admin-log-entry/"):  # fmt: skip
             page.goto(f"{site}/{path}")
-            page.evaluate(f"document.documentElement.dir = {json.dumps(direction)}")
+            settle(page)
             page.evaluate(SOURCE)
             tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
             report = page.evaluate(f"axe.run(document, {{runOnly: {json.dumps(tags)}}})")
