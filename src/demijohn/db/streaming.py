@@ -5,7 +5,9 @@ from typing import Any
 
 from sqlalchemy import Select
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import InvalidRequestError
 
+from demijohn.db.faults import QueryError
 from demijohn.db.units import STREAM, Unit, work
 
 __all__ = ["stream_rows"]
@@ -17,7 +19,16 @@ async def stream_rows(unit: Unit, statement: Select[Any], *, chunk: int, of_obje
     On a server the rows come over a connection of their own, so that other statements of the unit go on meanwhile. Only
     a unit that has begun a transaction reads over its own: MySQL and MariaDB then read all rows at once.
     """
-    result, engine = await work(unit.scope, _start, unit, statement, chunk)
+    try:
+        result, engine = await work(unit.scope, _start, unit, statement, chunk)
+    except InvalidRequestError as error:
+        if "yield_per" not in str(error):
+            raise
+        raise QueryError(
+            "A query was streamed that loads a relation to many by a JOIN.",
+            why="Each object of it stands in several rows, and a chunk may end between two of them.",
+            fix="Load it by a statement of its own for each chunk: `.load(...)` without `join=True`.",
+        ) from error
     try:
         parts = (result.scalars() if of_objects else result).partitions(chunk)
         while True:
