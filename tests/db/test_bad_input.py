@@ -1,7 +1,7 @@
 """Bad input on every backend: a clear error for whoever made it, and a database that is as it was."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import extract, func
+from sqlalchemy import extract, func, literal
 
 from demijohn import App
 from demijohn.db import Database, Mapped, Model, QueryError, ValueRefused, belongs_to, column
@@ -224,6 +224,56 @@ async def test_naive_moments_and_bad_members_in_filters(parcels: Database) -> No
             await Parcel.where(Parcel.sent_at < datetime(2026, 1, 1)).all()
         with pytest.raises(Exception, match="medium"):
             await Parcel.where(kind="medium").all()
+
+
+WRONG: list[tuple[str, Any, str]] = [
+    ("published", "maybe", r"Post\.published was compared with 'maybe' \(str\), and it takes True or False"),
+    ("published", 1, "takes True or False"),
+    ("stars", "5", r"compared with '5' \(str\), and it takes a whole number"),
+    ("stars", 1.5, "takes a whole number"),
+    ("stars", [1, 2], r"(?s)takes a whole number.*Post\.where\(Post\.stars\.in_"),
+    ("title", 5, "takes a text"),
+    ("title", b"x", "takes a text"),
+    ("created_at", "2026-01-31", "takes a datetime with its time zone"),
+    ("created_at", date(2026, 1, 31), "takes a datetime with its time zone"),
+    ("created_at", datetime(2026, 1, 31), r"Post\.created_at was compared with .* no time zone"),
+    ("author", 1, r"(?s)takes User or None.*`author_id=\.\.\.`"),
+    ("author", "Ann", "takes User or None"),
+    ("tags", 1, r"(?s)relation to many.*Post\.tags\.contains"),
+    ("titel", "x", r"no field 'titel'.*'title'"),
+    ("title; drop table post", "x", "no field"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "said"), WRONG)
+async def test_values_of_another_kind_in_filters(sqlite: Database, name: str, value: Any, said: str) -> None:
+    """A keyword filter names the field, the value and what the field takes; nothing is found silently or sent."""
+    for build in (Post.where, Post.query().where, Post.query().exclude, Post.query().select(Post.id).where):
+        with pytest.raises(QueryError, match=said):
+            build(**{name: value})
+
+
+async def test_values_of_the_right_kind_in_filters(parcels: Database) -> None:
+    """What a field can hold, None and expressions are taken, on every path."""
+    moment = datetime(2026, 1, 31, tzinfo=UTC)
+    async with parcels.unit():
+        await Parcel.create(label="right", kind=Kind.SMALL, sent_at=moment, number=3)
+        good: list[dict[str, Any]] = [
+            {"label": "right"},
+            {"kind": Kind.SMALL},
+            {"kind": Kind.SMALL.value},
+            {"sent_at": moment.astimezone(timezone(timedelta(hours=2)))},
+            {"number": 3},
+            {"number": literal(3)},
+            {"number": Parcel.number},
+            {"inside": None},
+        ]
+        for equal in good:
+            for _ in range(3):
+                assert [one.label for one in await Parcel.where(Parcel.id > 1, **equal)] == ["right"]
+        for wrong in ({"kind": "medium"}, {"kind": 1}):
+            with pytest.raises(QueryError, match=r"Parcel\.kind was compared with .* one of Kind\.SMALL"):
+                Parcel.where(**wrong)
 
 
 async def test_keys_of_clients(blog: Database) -> None:

@@ -17,13 +17,14 @@ from sqlalchemy import (
 from sqlalchemy import exists as sql_exists
 from sqlalchemy.sql.selectable import CompoundSelect
 
+from demijohn.db.comparisons import equal as equal_to
 from demijohn.db.declarative import Declarative
 from demijohn.db.explaining import explain
 from demijohn.db.faults import QueryError
 from demijohn.db.lanes import Attempt
-from demijohn.db.naming import attribute_of, clause_of, order_of, reversed_order
+from demijohn.db.naming import clause_of, order_of, reversed_order
 from demijohn.db.pages import KeysetPage, Paginated, paginate, paginate_by_key
-from demijohn.db.shapes import PLAIN, Equal, Named
+from demijohn.db.shapes import Named
 from demijohn.db.streaming import stream_rows
 from demijohn.db.units import Unit, current_scope, work
 from demijohn.db.waiting import run_now
@@ -79,21 +80,16 @@ class Building(Generic[R]):
         Any: of the field's type.
         """
         if equal:
-            criteria = (*criteria, *(self._equal(name, value) for name, value in equal.items()))
+            model = self._model
+            criteria = (*criteria, *[equal_to(model, name, value) for name, value in equal.items()])
         return self._with("where", *criteria) if criteria else self
-
-    def _equal(self, name: str, value: Any) -> Any:
-        """Return `column == value`, made of SQLAlchemy's expressions now, or later where it is plain."""
-        if type(value) in PLAIN and name in self._model.__mapper__.column_attrs:
-            return Equal(self._model, name, value)
-        return attribute_of(self._model, name) == value
 
     def exclude(self, *criteria: ColumnExpressionArgument[bool], **equal: Any) -> "Self":
         """Keep the rows that do not meet all criteria.
 
         Where they are unknown (NULL) the row stays.
         """
-        wanted = [*criteria, *(attribute_of(self._model, name) == value for name, value in equal.items())]
+        wanted = [*criteria, *(equal_to(self._model, name, value) for name, value in equal.items())]
         return self._with("where", case((and_(*wanted), 0), else_=1) == 1) if wanted else self
 
     def order_by(self, *clauses: Any) -> "Self":

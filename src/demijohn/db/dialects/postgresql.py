@@ -62,7 +62,7 @@ class _Connection(AsyncAdapt_asyncpg_connection):
     def cursor(self, server_side: bool = False) -> Any:
         # A cursor of the server lives in a transaction. Relations that load with a stream ask for one too, on the
         # connection of their unit of work, which may have begun none: their rows are read at once.
-        return super().cursor(server_side=server_side and self.is_begun())  # type: ignore[no-untyped-call]
+        return super().cursor(server_side=server_side and self.is_begun())
 
     def begin_now(self, *, isolation: str | None = None, read_only: bool = False) -> None:
         """Begin: before the next statement where nothing special is asked for, else now."""
