@@ -319,3 +319,40 @@ async def test_a_token_from_before_the_login(visitor: AsyncClient, ann: User) ->
     assert (await visitor.post("/login", data=fields, headers=old_browser)).status_code == 303
     assert (await visitor.post("/logout", data={"csrf_token": token}, headers=old_browser)).status_code == 403
     assert (await visitor.get("/me")).status_code == 200
+
+
+@pytest.mark.parametrize("signup", ["verify", "open"])
+async def test_a_prepared_account_is_not_followed_into(database: Database, signup: str) -> None:
+    """Who confirms an address that a stranger signed up with chooses the password; the stranger's is worth nothing."""
+    app = make_app(database, signup=signup)
+    stranger, owner = AsyncClient(app), AsyncClient(app)
+    async with stranger, stranger.harness.open("mailbox") as mailbox:
+        await submit(stranger, "/signup", email="ben@example.org", password=PASSWORD, display_name="Ben")
+        link = path_of(mailbox)
+        # The owner signs up too, which changes nothing of the account and does not count as knowing its password.
+        await submit(owner, "/signup", email="ben@example.org", password=NEW, display_name="Ben")
+        page = await owner.get(link, headers=HTML)
+        assert 'name="password"' in page.text
+        assert (await owner.post(link)).status_code == 422
+        assert (await submit(owner, link, password="short")).status_code == 422
+        assert (await user_of(database, "ben@example.org")).email_verified_at is None  # type: ignore[union-attr]
+        assert (await submit(owner, link, password=NEW)).headers["location"] == "/login"
+        assert (await stranger.get("/me")).status_code == 401
+        assert (await log_in(stranger, PASSWORD, "ben@example.org")).status_code == 422
+        assert (await owner.get(link, headers=HTML)).status_code == 404
+        assert (await log_in(owner, NEW, "ben@example.org")).status_code == 303
+        assert (await owner.get("/me")).json() == {"email": "ben@example.org"}
+    await owner.aclose()
+
+
+async def test_a_link_of_a_stranger_asks_who_never_chose(visitor: AsyncClient, mailbox: Mailbox, app: App) -> None:
+    """Only the browser that chose the password confirms by a button; one that gave another password does not."""
+    await submit(visitor, "/signup", email="ben@example.org", password=NEW, display_name="Ben")
+    link = path_of(mailbox)
+    assert 'name="password"' not in (await visitor.get(link, headers=HTML)).text
+    other = AsyncClient(app)
+    assert "do not go together" in (await log_in(other, "a guess", "ben@example.org")).text
+    assert 'name="password"' in (await other.get(link, headers=HTML)).text
+    assert (await log_in(other, NEW, "ben@example.org")).status_code == 422  # right, and not confirmed yet
+    assert 'name="password"' not in (await other.get(path_of(mailbox), headers=HTML)).text
+    await other.aclose()

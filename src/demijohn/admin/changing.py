@@ -14,7 +14,7 @@ from demijohn.admin.naming import battery_of, label_of, text_key
 from demijohn.admin.options import ModelAdmin, Site
 from demijohn.admin.showing import show_fields
 from demijohn.db import UniqueViolation
-from demijohn.forms.battery import receive
+from demijohn.forms import receive
 from demijohn.http import Markup
 
 __all__ = ["Changing"]

@@ -11,8 +11,7 @@ from demijohn.admin.history import difference, record, snapshot, version_of
 from demijohn.admin.naming import NoSuchKey, label_of, read_key, text_key
 from demijohn.admin.options import ModelAdmin, fixed_names
 from demijohn.errors import BadRequest
-from demijohn.forms import ModelForm
-from demijohn.forms.plans import FormPlan
+from demijohn.forms import FormPlan, ModelForm
 from demijohn.http import Markup, UploadFile
 from demijohn.schema import records_of
 

@@ -13,9 +13,7 @@ from demijohn.admin.showing import Fieldset, ShownField, fieldsets_of, show_fiel
 from demijohn.app import current
 from demijohn.db import Model, QuerySet
 from demijohn.db.descriptions import describe
-from demijohn.forms import CheckBoxes, ModelForm, Radios, RelationSelect, Rows, Widget
-from demijohn.forms.fields import FormField
-from demijohn.forms.plans import FormPlan
+from demijohn.forms import CheckBoxes, FormField, FormPlan, ModelForm, Radios, RelationSelect, Rows, Widget
 from demijohn.schema import records_of
 
 __all__ = ["Editor", "Group"]

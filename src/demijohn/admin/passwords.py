@@ -12,8 +12,7 @@ from demijohn.admin.naming import label_of, text_key
 from demijohn.admin.options import Site
 from demijohn.admin.people import UserAdmin
 from demijohn.errors import NotFound
-from demijohn.forms import Form
-from demijohn.forms.battery import receive
+from demijohn.forms import Form, receive
 from demijohn.schema import Field
 
 __all__ = ["Passwords"]

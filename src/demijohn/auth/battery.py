@@ -130,6 +130,7 @@ class Auth(Generic[U]):
             from demijohn.auth.pages import Pages
 
             app.need("mail")
+            app.need("forms")
             app.include(Pages(self, app).blueprint(self.prefix))
 
     def signup_questions(self) -> dict[str, Field]:

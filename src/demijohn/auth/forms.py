@@ -1,135 +1,168 @@
-"""The forms of the pages of accounts: what is asked, what was said, and what is wrong with it."""
+"""The forms of the pages of accounts, filled in by a browser or by a document of JSON."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, make_dataclass
+from dataclasses import field as member
+from typing import Annotated, Any, cast
 
+from demijohn._lib.sentinels import MISSING
+from demijohn._lib.translation import LazyString, gettext_lazy
 from demijohn._lib.translation import gettext as _
+from demijohn.auth.rules import PasswordRules
 from demijohn.errors import FieldError, ValidationFailed
+from demijohn.forms import BaseForm, Form, Hidden, PasswordInput, TextInput, receive
 from demijohn.http import Accept, Request
-from demijohn.schema import Field, converter
+from demijohn.schema import Field, field_error
 
-__all__ = ["AccountForm", "Question", "wants_page"]
+__all__ = [
+    "ConfirmForm",
+    "EmailForm",
+    "LoginForm",
+    "blank_maker",
+    "failure_of",
+    "fill_in",
+    "new_password_form",
+    "password_change_form",
+    "signup_form",
+    "wants_page",
+]
 
-_BOXES = ("remember",)
-
-
-class Question:
-    """One field of a form, with what was said and what is wrong with it."""
-
-    def __init__(
-        self,
-        name: str,
-        label: str,
-        *,
-        kind: str = "text",
-        autocomplete: str = "",
-        help: str = "",  # noqa: A002 - the name in forms and in Django
-        required: bool = True,
-        max_length: int | None = None,
-    ) -> None:
-        self.name = name
-        self.label = label
-        self.kind = kind
-        self.autocomplete = autocomplete
-        self.help = help
-        self.required = required
-        self.max_length = max_length
-        self.value: Any = False if kind == "checkbox" else ""
-        self.errors: list[str] = []
-
-    @property
-    def described_by(self) -> str:
-        """The ids of what is said about it."""
-        ids = [f"{self.name}-error"] if self.errors else []
-        return " ".join([*ids, *([f"{self.name}-help"] if self.help else [])])
+_BARE: dict[str, Any] = {"autocapitalize": "none", "spellcheck": "false"}
 
 
-class AccountForm:
-    """The questions of one page, answered by a form or by JSON."""
+@dataclass
+class _Login:
+    email: Annotated[str, Field(label=gettext_lazy("E-mail address"), max_length=254)]
+    password: Annotated[str, Field(label=gettext_lazy("Password"))]
+    remember: Annotated[bool, Field(label=gettext_lazy("Stay logged in on this device"))] = False
+    next: str = ""
 
-    def __init__(self, *questions: Question) -> None:
-        self.questions = {question.name: question for question in questions}
-        self.errors: list[str] = []
 
-    def __getitem__(self, name: str) -> Any:
-        return self.questions[name].value
+class LoginForm(
+    Form[_Login],
+    widgets={
+        "email": TextInput("email", autocomplete="username", **_BARE),
+        "password": PasswordInput(**_BARE),
+        "next": Hidden(),
+    },
+):
+    """Who one is, and where to go then."""
 
-    @property
-    def is_valid(self) -> bool:
-        """Whether nothing is wrong, as far as that was looked at."""
-        return not self.errors and not any(question.errors for question in self.questions.values())
 
-    async def read(self, request: Request, *, besides: Iterable[str] = ()) -> Mapping[str, Any]:
-        """Read the answers, and return what else was sent.
+@dataclass
+class _Address:
+    email: Annotated[str, Field(label=gettext_lazy("E-mail address"), format="email", max_length=254)]
 
-        Args:
-            request: The request with the form or the JSON document.
-            besides: Names that may be there too.
 
-        Raises:
-            ValidationFailed: A JSON document is no object of these fields.
-        """
-        sent: dict[str, Any]
-        if request.content_type is not None and request.content_type.essence == "application/json":
-            document = await request.json()
-            if not isinstance(document, dict):
-                raise ValidationFailed([FieldError(("body",), "type", _("Expected an object."))])
-            unknown = [name for name in document if name not in self.questions and name not in besides]
-            if unknown:
-                raise ValidationFailed(
-                    [FieldError(("body", name), "unknown", _("There is no such field.")) for name in unknown]
-                )
-            sent = document
-        else:
-            form = await request.form()
-            sent = {name: value for name, value in form.items() if isinstance(value, str)}
-            for name in _BOXES:
-                if name in self.questions:
-                    sent[name] = name in sent
-        for question in self.questions.values():
-            self._answer(question, sent.get(question.name))
-        return sent
+class EmailForm(Form[_Address], widgets={"email": TextInput("email", autocomplete="email", **_BARE)}):
+    """An address, to which a mail goes."""
 
-    def _answer(self, question: Question, value: Any) -> None:
-        expected = bool if question.kind == "checkbox" else str
-        if value is None:
-            value = expected()
-        if not isinstance(value, expected):
-            question.errors.append(_("Expected another type."))
-            return
-        question.value = value
-        if isinstance(value, str) and question.kind != "password":
-            question.value = value = value.strip()
-        if question.required and not value and expected is str:
-            question.errors.append(_("This is needed."))
 
-    def convert(self, name: str, field: Field) -> Any:
-        """Return an answer as the value of a field; what is wrong with it is noted (Any: of the field's type)."""
-        question = self.questions[name]
-        if question.errors:
-            return None
-        try:
-            from typing import Annotated
+@dataclass
+class _Nothing:
+    """What a button alone sends."""
 
-            return converter(Annotated[field.type, field], text=True)(question.value)
-        except ValidationFailed as failed:
-            question.errors += [error.message for error in failed.errors]
-            return None
 
-    def add(self, errors: Iterable[FieldError]) -> None:
-        """Note errors of fields, each beside its question, others above all."""
-        for error in errors:
-            question = self.questions.get(str(error.place[-1])) if error.place else None
-            (self.errors if question is None else question.errors).append(error.message)
+class ConfirmForm(Form[_Nothing]):
+    """A button."""
 
-    def failure(self, status: int = 422) -> ValidationFailed:
-        """Return what is wrong as the answer for a client of JSON."""
-        found = [FieldError(("body",), "invalid", message) for message in self.errors]
-        for question in self.questions.values():
-            found += [FieldError(("body", question.name), "invalid", message) for message in question.errors]
-        failed = ValidationFailed(found)
-        failed.status = status
-        return failed
+
+def _new_password(name: str, rules: PasswordRules, label: str) -> tuple[str, Any]:
+    sentence = cast("str", LazyString(lambda: rules.help, (), {}))  # looked up in the language of the visitor
+    return name, Annotated[str, Field(label=label, help=sentence)]
+
+
+def new_password_form(rules: PasswordRules) -> type[Form[Any]]:
+    """Return the form that asks for a new password."""
+    made = make_dataclass("NewPassword", [_new_password("password", rules, gettext_lazy("New password"))])
+
+    class NewPasswordForm(Form[made], widgets={"password": PasswordInput(new=True, **_BARE)}):  # type: ignore[valid-type]
+        """A new password."""
+
+    return NewPasswordForm
+
+
+def password_change_form(rules: PasswordRules) -> type[Form[Any]]:
+    """Return the form that asks for the password, and for a new one."""
+    current = Annotated[str, Field(label=gettext_lazy("Current password"))]
+    made = make_dataclass(
+        "PasswordChange", [("current", current), _new_password("password", rules, gettext_lazy("New password"))]
+    )
+    widgets = {"current": PasswordInput(**_BARE), "password": PasswordInput(new=True, **_BARE)}
+
+    class PasswordChangeForm(Form[made], widgets=widgets):  # type: ignore[valid-type]
+        """The password, and a new one."""
+
+    return PasswordChangeForm
+
+
+def signup_form(rules: PasswordRules, email: Field, questions: Mapping[str, Field]) -> type[Form[Any]]:
+    """Return the form that asks for what an account needs: its fields are those of the user model."""
+    members = [_question(name, field) for name, field in {"email": email, **questions}.items()]
+    made = make_dataclass(
+        "NewAccount", [*members, _new_password("password", rules, gettext_lazy("Password"))], kw_only=True
+    )
+    widgets = {
+        "email": TextInput("email", autocomplete="email", **_BARE),
+        "password": PasswordInput(new=True, **_BARE),
+    }
+
+    class SignupForm(Form[made], widgets=widgets):  # type: ignore[valid-type]
+        """What an account needs."""
+
+    return SignupForm
+
+
+def _question(name: str, field: Field) -> tuple[Any, ...]:
+    described: Any = Annotated[field.type, field]
+    if field.required:
+        return name, described
+    if field.default_factory is not None:
+        return name, described, member(default_factory=field.default_factory)
+    return name, described, member(default=None if field.default is MISSING else field.default)
+
+
+def blank_maker(cls: type[Form[Any]]) -> Callable[[], Form[Any]]:
+    """Return a function that makes empty forms of a class, which is planned once."""
+    plan = cls.plan()
+    return lambda: cls(plan)
+
+
+async def fill_in(form: BaseForm, request: Request) -> None:
+    """Read a form as a browser sends it, or a document of JSON with its fields.
+
+    Raises:
+        ValidationFailed: A document is no object of these fields; or a client that prefers data sent a form that is
+            not right.
+    """
+    if request.content_type is None or request.content_type.essence != "application/json":
+        await receive(form, request)
+        return
+    document = await request.json()
+    if not isinstance(document, dict):
+        raise ValidationFailed([FieldError(("body",), "type", _("Expected an object."))])
+    wrong = [field_error(("body", name), "unknown") for name in document if name not in form]
+    sent: dict[str, list[str]] = {}
+    for bound in form:
+        value = document.get(bound.name)
+        if value is None or isinstance(value, bool) is bound.widget.is_check:
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            if value is None or isinstance(value, str | bool) or bound.spec.field.type is not str:
+                sent[bound.name] = [] if value is None else [text]
+                continue
+        wrong.append(FieldError(("body", bound.name), "type", _("Expected another type.")))
+    if wrong:
+        raise ValidationFailed(wrong)
+    form.take(sent)
+    form.is_submitted = True
+    await form.check()
+
+
+def failure_of(form: BaseForm) -> ValidationFailed:
+    """Return what is wrong as the answer for a client of JSON."""
+    return ValidationFailed(
+        [error._replace(place=("body", *error.place[1:])) for error in form.field_errors()],
+    )
 
 
 def wants_page(request: Request) -> bool:

@@ -61,6 +61,6 @@ def _state(purpose: Purpose, user: User) -> str:
     if purpose == "reset":
         parts: tuple[object, ...] = (user.password_hash, user.session_stamp, user.last_login_at)
     else:
-        parts = (user.email_verified_at,)
+        parts = (user.email_verified_at, user.password_hash, user.session_stamp)
     text = "\x00".join(map(str, (purpose, user.email, *parts)))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

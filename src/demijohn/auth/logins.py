@@ -5,6 +5,7 @@ import logging
 import time
 from typing import Any, TypeVar
 
+from demijohn._lib.later import hashlib
 from demijohn.app import Unit, current
 from demijohn.app.context import find_unit
 from demijohn.auth.models import User, new_stamp, normalize_email
@@ -20,6 +21,7 @@ __all__ = ["LoginRequired", "authenticate", "current_user", "end_other_sessions"
 U = TypeVar("U", bound=User)
 
 KEY = "_auth"
+_PROOF = "_auth_password"
 
 logger = logging.getLogger("demijohn.security")
 
@@ -153,6 +155,30 @@ async def keep_session(user: User) -> None:
     if kept is not None and kept[0] == key_of(user):
         session.rotate()
         session[KEY] = [kept[0], user.session_stamp, kept[2]]
+
+
+async def note_password(password_hash: str) -> None:
+    """Note in the session that this browser knows the password whose hash this is."""
+    session = await current.resolve(Session)
+    session[_PROOF] = _digest(password_hash)
+
+
+async def knows_password(user: User) -> bool:
+    """Return whether this browser has shown that it knows the password of a user, or is logged in as them."""
+    here = await current_user()
+    if here is not None and key_of(here) == key_of(user):
+        return True
+    noted = (await current.resolve(Session)).get(_PROOF)
+    return (
+        isinstance(noted, str)
+        and noted.isascii()
+        and bool(user.password_hash)
+        and hmac.compare_digest(noted, _digest(user.password_hash))
+    )
+
+
+def _digest(password_hash: str) -> str:
+    return hashlib.sha256(password_hash.encode()).hexdigest()[:32]
 
 
 def _kept(session: Session) -> tuple[Any, str, Any] | None:

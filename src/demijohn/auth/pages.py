@@ -1,20 +1,33 @@
 """The pages of accounts, which answer clients of JSON as well."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
+from demijohn._lib.sentinels import MISSING
 from demijohn._lib.translation import gettext as _
 from demijohn.app import Blueprint, Page, current, flash, url_for
 from demijohn.auth import logins
-from demijohn.auth.forms import AccountForm, Question, wants_page
+from demijohn.auth.forms import (
+    ConfirmForm,
+    EmailForm,
+    LoginForm,
+    blank_maker,
+    failure_of,
+    fill_in,
+    new_password_form,
+    password_change_form,
+    signup_form,
+    wants_page,
+)
 from demijohn.auth.links import MailLinks, Purpose
 from demijohn.auth.models import User, normalize_email
 from demijohn.db import now
-from demijohn.errors import Forbidden, HTTPError, NotFound, TooManyRequests, Unauthorized
+from demijohn.errors import FieldError, Forbidden, HTTPError, NotFound, TooManyRequests, Unauthorized
+from demijohn.forms import Form
 from demijohn.http import Request, Response, redirect
 from demijohn.http.redirects import is_safe_path
 from demijohn.mail import Mail, Message
-from demijohn.schema import Field, records_of
+from demijohn.schema import records_of
 
 __all__ = ["Pages"]
 
@@ -28,6 +41,14 @@ class Pages:
     def __init__(self, auth: Any, app: Any) -> None:
         self.auth = auth
         self.links = MailLinks(app)
+        rules = auth.passwords.rules
+        self._login = blank_maker(LoginForm)
+        self._address = blank_maker(EmailForm)
+        self._button = blank_maker(ConfirmForm)
+        self._new_password = blank_maker(new_password_form(rules))
+        self._password_change = blank_maker(password_change_form(rules))
+        email = records_of(auth.model).fields["email"]
+        self._signup = blank_maker(signup_form(rules, email, auth.signup_questions()))
 
     def blueprint(self, prefix: str) -> Blueprint:
         """Return the routes, named `auth.login` and so on."""
@@ -51,34 +72,36 @@ class Pages:
 
     async def login(self, request: Request) -> Any:
         """Ask for e-mail and password, and let in (Any: a page, a redirect, or the user as data)."""
-        form = AccountForm(_email(), _password("current-password"), _remember())
+        form = self._login()
         if request.method != "POST":
             if await logins.current_user() is not None:
-                return redirect(self._next(request, request.query), status=303)
-            return self._page(request, "login", form, next=self._next(request, request.query, default=""))
-        sent = await form.read(request, besides=("next",))
-        goes_to = self._next(request, sent, default="")
+                return redirect(self._next(request, request.query.get("next")), status=303)
+            return self._page("login", form.fill({"next": self._next(request, request.query.get("next"), default="")}))
+        await fill_in(form, request)
         if not form.is_valid:
-            return self._refuse(request, "login", form, next=goes_to)
+            return self._refuse(request, "login", form)
+        told = form.data
+        goes_to = self._next(request, told.next, default="")
         try:
-            user = await logins.authenticate(form["email"], form["password"])
+            user = await logins.authenticate(told.email, told.password)
         except TooManyRequests as refusal:
-            return self._refuse(request, "login", form, refusal, next=goes_to)
+            return self._refuse(request, "login", form, refusal)
         if user is None:
             wrong = Unauthorized(_("This e-mail address and password do not go together."))
-            return self._refuse(request, "login", form, wrong, next=goes_to)
+            return self._refuse(request, "login", form, wrong)
         if self.auth.signup == "verify" and not user.is_verified:
             # Who knows the password may know that the address was never confirmed.
+            await logins.note_password(user.password_hash)
             await self._send_link(request, "verify", user)
             early = Forbidden(_("Confirm your e-mail address first. We have sent you the link again."))
-            return self._refuse(request, "login", form, early, next=goes_to)
-        await logins.log_in(user, remember=form["remember"])
+            return self._refuse(request, "login", form, early)
+        await logins.log_in(user, remember=told.remember)
         return self._done(request, goes_to or self._home(request), user)
 
     async def logout(self, request: Request) -> Any:
         """Log out; a GET asks first, since any page could hold a link here (Any: as above)."""
         if request.method != "POST":
-            return self._page(request, "logout", AccountForm())
+            return self._page("logout", self._button())
         await logins.log_out()
         if not wants_page(request):
             return Response(b"", 204)
@@ -89,23 +112,19 @@ class Pages:
 
     async def signup(self, request: Request) -> Any:
         """Make an account; whether there is one already is told by mail alone (Any: as above)."""
-        extra = self.auth.signup_questions()
-        form = AccountForm(
-            _email(),
-            *(_extra(name, field) for name, field in extra.items()),
-            _password("new-password", help=self.auth.passwords.rules.help),
-        )
+        form = self._signup()
         if request.method != "POST":
-            return self._page(request, "signup", form)
-        await form.read(request)
-        values = await self._signup_values(form, extra)
+            return self._page("signup", form)
+        await fill_in(form, request)
+        values = await self._signup_values(form)
         if not form.is_valid:
             return self._refuse(request, "signup", form)
         try:
             await self.auth.throttle.ask(request)
         except TooManyRequests as refusal:
             return self._refuse(request, "signup", form, refusal)
-        hashed = await self.auth.passwords.hasher.hash(form["password"])
+        hashed = await self.auth.passwords.hasher.hash(form.data.password)
+        await logins.note_password(hashed)
         known = await self.auth.model.find_by_email(values["email"])
         user = None
         if known is None:
@@ -113,7 +132,7 @@ class Pages:
             if user is None:  # somebody was quicker, or the model refused it
                 known = await self.auth.model.find_by_email(values["email"])
                 if known is None:
-                    form.add(errors)
+                    _tell(form, errors)
                     return self._refuse(request, "signup", form)
         elif self.auth.signup == "verify":
             # As much is written for an address that is known, so that the time does not tell.
@@ -121,7 +140,7 @@ class Pages:
             await model.where(email=known.email).update(session_stamp=model.session_stamp)
         if self.auth.signup == "open":
             if user is None:
-                form.questions["email"].errors.append(_("There is an account with this e-mail address."))
+                form.add_error("email", _("There is an account with this e-mail address."))
                 return self._refuse(request, "signup", form)
             logins.send("user-signed-up", user)
             await self._send_link(request, "verify", user)
@@ -136,15 +155,15 @@ class Pages:
             request, "signup_done", _("We have sent you a mail. Follow the link in it."), email=values["email"]
         )
 
-    async def _signup_values(self, form: AccountForm, extra: Mapping[str, Field]) -> dict[str, Any]:
+    async def _signup_values(self, form: Form[Any]) -> dict[str, Any]:
         """Return the values of a new user; what is wrong with them is noted, whoever has the address."""
-        records = records_of(self.auth.model)
-        email = form.convert("email", records.fields["email"])
-        values = {name: form.convert(name, field) for name, field in extra.items()}
+        values = {bound.name: bound.value for bound in form if bound.value is not MISSING and not bound.errors}
+        values.pop("password", None)
+        email = values.pop("email", None)
         if form.is_valid and values:
-            form.add(await records.taken(values))
+            _tell(form, await records_of(self.auth.model).taken(values))
         about = [value for value in (email, *values.values()) if isinstance(value, str)]
-        self._judge(form, "password", about)
+        self._judge(form, about)
         return {**values, "email": normalize_email(email) if email else ""}
 
     async def verify_again(self, request: Request) -> Any:
@@ -152,13 +171,33 @@ class Pages:
         return await self._by_mail(request, "verify_again", "verify")
 
     async def verify(self, request: Request, token: str) -> Any:
-        """Confirm an address; a GET asks first, since programs follow links in mails (Any: as above)."""
-        user = await self.links.find("verify", token, self.auth.model, lock=request.method == "POST")
+        """Confirm an address; a GET asks first, since programs follow links in mails (Any: as above).
+
+        Whoever made the account need not have been who has the address: where this browser has not shown that it
+        knows the password, it chooses a new one, and what a stranger prepared is worth nothing.
+        """
+        posts = request.method == "POST"
+        user = await self.links.find("verify", token, self.auth.model)
         if user is None:
             return self._bad_link(request, _url("auth.verify_again"))
-        if request.method != "POST":
-            return self._page(request, "verify", AccountForm(), email=user.email)
+        knows = await logins.knows_password(user)
+        form = self._button() if knows else self._new_password()
+        if not posts:
+            return self._page("verify", form, email=user.email, asks=not knows)
+        await fill_in(form, request)
+        hashed = ""
+        if not knows:
+            self._judge(form, self.auth.about(user))
+        if not form.is_valid:
+            return self._refuse(request, "verify", form, email=user.email, asks=not knows)
+        if not knows:
+            hashed = await self.auth.passwords.hasher.hash(form.data.password)
+        user = await self.links.find("verify", token, self.auth.model, lock=True)
+        if user is None:
+            return self._bad_link(request, _url("auth.verify_again"))
         user.email_verified_at = now()
+        if hashed:
+            user.assign(password_hash=hashed, session_stamp=self.auth.new_stamp())
         await user.save()
         logins.send("email-verified", user)
         if not wants_page(request):
@@ -171,25 +210,22 @@ class Pages:
     async def password_change(self, request: Request) -> Any:
         """Change the password of who is logged in; all their other sessions end (Any: as above)."""
         user: User = await current.resolve(self.auth.model)
-        form = AccountForm(
-            _password("current-password", name="current", label=_("Current password")),
-            _password("new-password", label=_("New password"), help=self.auth.passwords.rules.help),
-        )
+        form = self._password_change()
         if request.method != "POST":
-            return self._page(request, "password_change", form, email=user.email)
-        await form.read(request)
-        self._judge(form, "password", self.auth.about(user))
+            return self._page("password_change", form, email=user.email)
+        await fill_in(form, request)
+        self._judge(form, self.auth.about(user))
         if form.is_valid:
             try:
                 await self.auth.throttle.attempt(request, f"change:{user.email}", life=user.session_stamp)
             except TooManyRequests as refusal:
                 return self._refuse(request, "password_change", form, refusal, email=user.email)
-            if not await user.check_password(form["current"]):
+            if not await user.check_password(form.data.current):
                 await self.auth.throttle.fail(request)
-                form.questions["current"].errors.append(_("This is not your password."))
+                form.add_error("current", _("This is not your password."))
         if not form.is_valid:
             return self._refuse(request, "password_change", form, email=user.email)
-        await user.set_password(form["password"])
+        await user.set_password(form.data.password)
         await user.save()
         await logins.keep_session(user)
         logins.send("password-changed", user)
@@ -205,17 +241,17 @@ class Pages:
 
     async def password_new(self, request: Request, token: str) -> Any:
         """Set a new password by a link, once; all sessions end (Any: as above)."""
-        form = AccountForm(_password("new-password", label=_("New password"), help=self.auth.passwords.rules.help))
+        form = self._new_password()
         user = await self.links.find("reset", token, self.auth.model)
         if user is None:
             return self._bad_link(request, _url("auth.password_reset"))
         if request.method != "POST":
-            return self._page(request, "password_new", form, email=user.email)
-        await form.read(request)
-        self._judge(form, "password", self.auth.about(user))
+            return self._page("password_new", form, email=user.email)
+        await fill_in(form, request)
+        self._judge(form, self.auth.about(user))
         if not form.is_valid:
             return self._refuse(request, "password_new", form, email=user.email)
-        hashed = await self.auth.passwords.hasher.hash(form["password"])
+        hashed = await self.auth.passwords.hasher.hash(form.data.password)
         # Of two that use the link at once, the second finds the row changed.
         user = await self.links.find("reset", token, self.auth.model, lock=True)
         if user is None:
@@ -234,13 +270,13 @@ class Pages:
     # -- what they share -----------------------------------------------------------------------------------------------
 
     async def _by_mail(self, request: Request, name: str, purpose: Purpose) -> Any:
-        form = AccountForm(_email())
+        form = self._address()
         if request.method != "POST":
-            return self._page(request, name, form)
-        await form.read(request)
-        email = form.convert("email", records_of(self.auth.model).fields["email"])
+            return self._page(name, form)
+        await fill_in(form, request)
         if not form.is_valid:
             return self._refuse(request, name, form)
+        email = form.data.email
         try:
             await self.auth.throttle.ask(request)
         except TooManyRequests as refusal:
@@ -274,37 +310,37 @@ class Pages:
         else:  # what sending costs before the mail leaves in the background
             message.with_sender(mail.sender).as_email()
 
-    def _judge(self, form: AccountForm, name: str, about: list[str]) -> None:
-        question = form.questions[name]
-        if not question.errors:
-            question.errors += self.auth.passwords.rules.problems(question.value, about)
+    def _judge(self, form: Form[Any], about: list[str]) -> None:
+        password = form["password"].value
+        if not form["password"].errors and isinstance(password, str):
+            for problem in self.auth.passwords.rules.problems(password, about):
+                form.add_error("password", problem)
 
     def _home(self, request: Request) -> str:
         """Return where people go who came from nowhere; a path is one of this app, wherever that lives."""
         home = str(self.auth.home)
         return request.root_path + home if home.startswith("/") else home
 
-    def _next(self, request: Request, sent: Mapping[str, Any], default: str | None = None) -> str:
-        wanted = sent.get("next")
-        if isinstance(wanted, str) and wanted.startswith("/") and is_safe_path(wanted) and len(wanted) < 2000:
+    def _next(self, request: Request, wanted: str | None, default: str | None = None) -> str:
+        if wanted is not None and wanted.startswith("/") and is_safe_path(wanted) and len(wanted) < 2000:
             return wanted
         return self._home(request) if default is None else default
 
-    def _page(self, request: Request, name: str, form: AccountForm, *, status: int = 200, **context: Any) -> Page:
+    def _page(self, name: str, form: Form[Any] | None = None, *, status: int = 200, **context: Any) -> Page:
         context["can_sign_up"] = self.auth.signup != "closed"
         return Page(f"auth/{name}.html", status=status, headers=_SECRET, form=form, **context)
 
     def _refuse(
-        self, request: Request, name: str, form: AccountForm, refusal: HTTPError | None = None, **context: Any
+        self, request: Request, name: str, form: Form[Any], refusal: HTTPError | None = None, **context: Any
     ) -> Page:
         """Show the form again with what is wrong; a client of JSON gets it as a problem."""
         if not wants_page(request):
-            raise refusal or form.failure()
+            raise refusal or failure_of(form)
         status = 422
         if refusal is not None:
-            form.errors.append(refusal.detail or "")
+            form.add_error(None, refusal.detail or "")
             status = refusal.status if isinstance(refusal, TooManyRequests) else 422
-        page = self._page(request, name, form, status=status, **context)
+        page = self._page(name, form, status=status, **context)
         for header, value in refusal.headers if refusal is not None else ():
             page.headers[header] = value
         return page
@@ -312,7 +348,7 @@ class Pages:
     def _told(self, request: Request, name: str, text: str, **context: Any) -> Any:
         if not wants_page(request):
             return Response(_json({"detail": text}), 202, _SECRET, content_type="application/json")
-        return self._page(request, name, AccountForm(), text=text, **context)
+        return self._page(name, text=text, **context)
 
     def _done(self, request: Request, goes_to: str, user: User) -> Any:
         if not wants_page(request):
@@ -323,7 +359,7 @@ class Pages:
         text = _("This link has been used, is too old, or is not complete.")
         if not wants_page(request):
             raise NotFound(text)
-        return self._page(request, "bad_link", AccountForm(), status=404, text=text, again=again)
+        return self._page("bad_link", status=404, text=text, again=again)
 
 
 def _json(value: Any) -> bytes:
@@ -336,25 +372,8 @@ def _url(name: str, **params: Any) -> str:
     return url_for(name, _external=True, **params)
 
 
-def _email() -> Question:
-    return Question("email", _("E-mail address"), kind="email", autocomplete="email", max_length=254)
-
-
-def _password(
-    autocomplete: str,
-    *,
-    name: str = "password",
-    label: str = "",
-    help: str = "",  # noqa: A002 - the name in forms
-) -> Question:
-    return Question(name, label or _("Password"), kind="password", autocomplete=autocomplete, help=help)
-
-
-def _remember() -> Question:
-    return Question("remember", _("Stay logged in on this device"), kind="checkbox", required=False)
-
-
-def _extra(name: str, field: Field) -> Question:
-    label = str(field.label or name.replace("_", " ").capitalize())
-    kind = {"email": "email", "url": "url"}.get(field.format or "", "text")
-    return Question(name, label, kind=kind, help=str(field.help or ""), max_length=field.max_length)
+def _tell(form: Form[Any], errors: Iterable[FieldError]) -> None:
+    """Put what the model or the database refused beside its field, or above all."""
+    for error in errors:
+        name = str(error.place[-1]) if error.place else ""
+        form.add_error(name if name in form else None, error.message, code=error.code)

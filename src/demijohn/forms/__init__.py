@@ -26,12 +26,13 @@ async def contact(form: Form[Contact]):
 ```
 """
 
-from demijohn.forms.battery import Forms
+from demijohn.forms.battery import Forms, receive
 from demijohn.forms.faults import FormError, FormMistake
-from demijohn.forms.fields import BoundField
+from demijohn.forms.fields import BoundField, FormField
 from demijohn.forms.form import BaseForm, Form
 from demijohn.forms.formrows import FormRows
 from demijohn.forms.modelform import ModelForm
+from demijohn.forms.plans import FormPlan
 from demijohn.forms.rows import Rows
 from demijohn.forms.views import ModelViews
 from demijohn.forms.widgets import (
@@ -66,7 +67,9 @@ __all__ = [
     "FileInput",
     "Form",
     "FormError",
+    "FormField",
     "FormMistake",
+    "FormPlan",
     "FormRows",
     "Forms",
     "Hidden",
@@ -86,4 +89,5 @@ __all__ = [
     "TextList",
     "TimeInput",
     "Widget",
+    "receive",
 ]

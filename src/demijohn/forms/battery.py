@@ -19,7 +19,7 @@ from demijohn.schema import field_error
 if TYPE_CHECKING:
     from demijohn.app import App
 
-__all__ = ["Forms"]
+__all__ = ["Forms", "receive"]
 
 logger = logging.getLogger("demijohn.forms")
 
@@ -119,6 +119,15 @@ def _inputs(plan: FormPlan, *, source: str = "form") -> list[Input]:
 
 async def receive(form: BaseForm, request: Request) -> None:
     """Read what a form sent, do what its button asks for, or check it.
+
+    For code that makes its form itself, since it is no parameter of a handler; a parameter was read already.
+
+    Example:
+        ```python notest
+        form = ContactForm(plan)  # plan = ContactForm.plan(), once
+        if request.method == "POST":
+            await receive(form, request)
+        ```
 
     Raises:
         ValidationFailed: Something is wrong, and the client prefers data to a page.

@@ -24,7 +24,7 @@ class FormPlan:
 
     __slots__ = ("fields", "records", "rows", "takes_files", "target")
 
-    def __init__(self, target: Any, fields: dict[str, FormField], rows: "Mapping[str, RowsPlan]") -> None:
+    def __init__(self, target: Any, fields: dict[str, FormField], *, rows: "Mapping[str, RowsPlan]") -> None:
         self.target = target
         self.records: Records[Any] | None = records_of(target) if has_records(target) else None
         self.fields = fields
@@ -64,7 +64,7 @@ def plan_form(
     """
     fields = plan_fields(target, names, where=where, widgets=widgets, queries=queries)
     planned = {name: _plan_rows(target, name, options, where=where) for name, options in rows.items()}
-    return FormPlan(target, fields, planned)
+    return FormPlan(target, fields, rows=planned)
 
 
 def plan_fields(
@@ -177,4 +177,5 @@ def _plan_rows(target: Any, name: str, options: Rows, *, where: str) -> RowsPlan
             fix=f'Rows("{name}", "title")',
             code="DJN-903",
         )
-    return RowsPlan(name, options, FormPlan(relation.target, fields, {}), relation.back, records_of(relation.target))
+    form = FormPlan(relation.target, fields, rows={})
+    return RowsPlan(name, options, form, relation.back, records_of(relation.target))
