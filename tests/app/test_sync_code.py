@@ -23,6 +23,7 @@ from demijohn import (
     run_in_thread,
     wait,
 )
+from demijohn.app.inlining import Trial
 from demijohn.app.offloading import NotSendable
 from demijohn.errors import ConfigurationError
 from demijohn.http import StreamResponse
@@ -621,3 +622,58 @@ async def test_what_comes_after_runs_where_it_was_given() -> None:
     assert seen["thread"] != threading.get_ident()
     assert (await call(app, "GET", "/async")).status == 200
     assert seen["task"] is asyncio.current_task()
+
+
+def test_only_what_never_blocks_is_called_trivial() -> None:
+    """A handler is said to need no thread after many quick calls; never if it waited or was slow once (trap 4)."""
+    trial = Trial("home (app.py:7)", '@app.get("/"', inline=False)
+    said = [trial.note(0.00002) for _ in range(200)]
+    assert [text for text in said if text] == [said[49]]
+    assert said[49] == (
+        "home (app.py:7) took 20 us in each of its last 50 calls and never waited; the way to its thread and back "
+        'costs more. If it never blocks, write:  @app.get("/", inline=True)'
+    )
+    for slow in ({"seconds": 0.02}, {"seconds": 0.00002, "has_waited": True}):
+        trial = Trial("home", '@app.get("/"', inline=False)
+        trial.note(**slow)  # type: ignore[arg-type]
+        assert not any(trial.note(0.00002) for _ in range(200))
+    trial = Trial("home", '@app.get("/"', inline=False)
+    assert not any(trial.note(0.00002 if number % 40 else 0.001) for number in range(200))
+
+
+def test_an_inline_handler_that_blocks_is_told_to_take_a_thread() -> None:
+    """More than a few long calls on the loop are told, once, with the line to write (trap 4)."""
+    trial = Trial("report (app.py:9)", '@app.get("/report"', inline=True)
+    said = [trial.note(seconds) for seconds in (0.5, 0.00001, 0.05, 0.05, 0.025, 0.05)]
+    assert [text for text in said if text] == [said[4]]
+    assert said[4] == (
+        "report (app.py:9) runs on the event loop, and 4 of its calls took over 10 ms (this one 25 ms), in which "
+        'nothing else was answered. Let it have a thread:  @app.get("/report")'
+    )
+
+
+@pytest.mark.parametrize("production", [False, True])
+async def test_development_names_the_handlers_that_need_no_thread(
+    production: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Trivial handlers are named once each, three at most, and never in production or behind hooks (trap 4)."""
+    caplog.set_level(logging.INFO, "demijohn.threads")
+    key = "0123456789abcdef" * 4
+    for _ in range(20):  # a crowded machine may make every handler look slow
+        app = App(
+            settings=Settings.load({}, files=(), secret_key=key, env="production" if production else "development"),
+            debug=True,
+        )
+        for name in "abcde":
+            app.get(f"/{name}", name=name)(lambda: "x")
+        for name in "abcde":
+            for _ in range(120):
+                await call(app, "GET", f"/{name}")
+        if production or len(caplog.messages) >= 3:
+            break
+    lines = [message.partition("write:  ")[2] for message in caplog.messages]
+    if production:
+        assert lines == []
+    else:
+        assert set(lines) <= {f'@app.get("/{name}", inline=True)' for name in "abcde"}
+        assert lines

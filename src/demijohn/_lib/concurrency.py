@@ -373,6 +373,11 @@ class Servant(Generic[T]):
             raise error
         return result
 
+    @property
+    def has_waited(self) -> bool:
+        """Return whether the thread has waited for anything yet."""
+        return self._reply is not None
+
     def enter(self) -> None:
         """Make the calling thread the one that is served."""
         self.thread = threading.get_ident()

@@ -7,14 +7,16 @@ from typing import Any
 from demijohn._lib.source import told_from
 from demijohn.app.assets import Assets
 from demijohn.app.calls import make_call
-from demijohn.app.debug_door import add_debug_routes, watch_requests
+from demijohn.app.debug_door import add_debug_routes, is_open, watch_requests
 from demijohn.app.dispatch import Call, Runner, Surroundings, compile_runner
 from demijohn.app.failures import problem_response
 from demijohn.app.formats import Answers, Offer
 from demijohn.app.hooks import AFTER, AROUND, BEFORE, TEARDOWN, HookCall, HookRole
+from demijohn.app.inlining import Inlining
 from demijohn.app.mounting import is_asgi, mounted_call, mounted_scope
 from demijohn.app.operations import Operation
 from demijohn.app.scaffold import Hook, Mount, Record, Scaffold
+from demijohn.app.signatures import name_of
 from demijohn.app.sockets import SocketRunner, check_handshake, compile_socket_runner, socket_guards
 from demijohn.app.streaming import StreamAnswers, items_of, streamer_of
 from demijohn.app.views import View, view_function
@@ -47,6 +49,8 @@ class Builder:
     def __init__(self, app: Wiring) -> None:
         self.app = app
         self.has_hosts = False
+        develops = is_open(app) and app.settings.env == "development"
+        self.inlining = Inlining() if develops else None
         self.handlers = app.failures.compile(app.services, None)
 
     def build(self) -> None:
@@ -188,6 +192,8 @@ class Builder:
         call.label = f"{method} {route.pattern}"
         call.threads = record.options.get("threads")
         call.is_sticky = self._is_sticky(record)
+        if self.inlining is not None and not call.is_sticky and not place.surroundings.before:
+            self.inlining.watch(call, what=f"{name_of(function)} ({record.place})", decorator=_decorator(record, place))
         marks = self._prepared(
             marks_of(record.endpoint, function) if function is not record.endpoint else marks_of(function)
         )
@@ -357,3 +363,11 @@ class Builder:
             app.router.add(route)
             if is_asgi(mount.app):
                 self._mount_sockets(mount, place, around, prefix, pattern)
+
+
+def _decorator(record: Record, place: _Place) -> str:
+    """Return how the route was declared, up to where another option can be written."""
+    owner = place.name.rpartition(".")[2].replace("-", "_") or "app"
+    if len(record.methods) == 1:
+        return f'@{owner}.{record.methods[0].lower()}("{record.pattern}"'
+    return f'@{owner}.route("{record.pattern}", methods={[*record.methods]}'.replace("'", '"')
