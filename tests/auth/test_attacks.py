@@ -29,7 +29,9 @@ async def session_of(visitor: AsyncClient) -> AsyncIterator[Session]:
 FAR = {"origin": "https://evil.example", "sec-fetch-site": "cross-site", **HTML}
 
 
-@pytest.mark.parametrize("path", ["/login", "/logout", "/signup", "/password-reset", "/password-change", "/verify"])
+@pytest.mark.parametrize(
+    "path", ["/login", "/logout", "/signup", "/password-reset", "/password-change", "/verify", "/email-change"]
+)
 async def test_no_form_is_posted_by_another_site(visitor: AsyncClient, ann: User, mailbox: Mailbox, path: str) -> None:
     """A cross-site post of each form is refused, also one with a session, and nothing is sent or changed."""
     await log_in(visitor)

@@ -149,8 +149,10 @@ async def test_pages_can_be_used_by_all(site: tuple[App, str], browser: Any, sch
     await fill(page, email="ann@example.org", password="wrong")
     assert await violations(page) == []
     await fill(page, email="ann@example.org", password=PASSWORD)
-    await page.goto(f"{url}/password-change")
-    assert await violations(page) == []
+    for path in ("/password-change", "/password-confirm", "/email-change"):
+        await page.goto(f"{url}{path}")
+        await page.evaluate(f"document.documentElement.dir = '{direction}'")
+        assert await violations(page) == [], path
     await context.close()
 
 

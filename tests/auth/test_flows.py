@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from demijohn import App
-from demijohn.auth import links
+from demijohn.auth import fresh_login_required, links
 from demijohn.db import Database
 from demijohn.mail import Mailbox
 from demijohn.testing import AsyncClient
@@ -294,3 +294,105 @@ async def test_a_page_is_overridden(tmp_path: object, database: Database) -> Non
         page = (await visitor.get("/login", headers=HTML)).text
         assert "<p>Members only.</p>" in page
         assert 'name="password"' in page
+
+
+async def _age_login(visitor: AsyncClient, minutes: float) -> None:
+    """Let the login of a visitor have been some time ago."""
+    async with visitor.harness.open("session_transaction") as transaction, transaction() as session:
+        key, stamp, when = session["_auth"]
+        session["_auth"] = [key, stamp, int(when - minutes * 60)]
+
+
+async def test_another_address(visitor: AsyncClient, mailbox: Mailbox, database: Database, ann: User) -> None:
+    """The new address confirms, the old one hears of it twice, and only then the account has the new one."""
+    await log_in(visitor)
+    page = await visitor.get("/email-change", headers=HTML)
+    assert "ann@example.org" in page.text
+    assert "your address already" in (await submit(visitor, "/email-change", email="ANN@example.org")).text
+    done = await submit(visitor, "/email-change", email="Anna@Example.org")
+    assert "Look into your mail" in done.text
+    assert [message.to for message in mailbox] == ["anna@example.org", "ann@example.org"]
+    assert "anna@example.org" in mailbox[1].text
+    assert await user_of(database, "anna@example.org") is None
+    link = mailbox[0].links[0].removeprefix("http://localhost")
+    assert "anna@example.org" in (await visitor.get(link, headers=HTML)).text
+    assert await user_of(database) is not None  # a GET changes nothing
+    assert (await submit(visitor, link)).headers["location"] == "/"
+    changed = await user_of(database, "anna@example.org")
+    assert changed is not None
+    assert changed.id == ann.id
+    assert (mailbox[-1].to, len(mailbox)) == ("ann@example.org", 3)
+    assert (await visitor.get("/me")).json() == {"email": "anna@example.org"}
+    assert (await visitor.get(link, headers=HTML)).status_code == 404
+
+
+async def test_an_address_that_is_taken(visitor: AsyncClient, mailbox: Mailbox, database: Database, ann: User) -> None:
+    """The page says the same, the owner gets a mail without a link to it, and one taken meanwhile is refused."""
+    hashed = ann.password_hash
+    async with database.unit():
+        await User.create(email="ben@example.org", display_name="Ben", password_hash=hashed)
+    await log_in(visitor)
+    taken = await submit(visitor, "/email-change", email="ben@example.org")
+    free = await submit(visitor, "/email-change", email="zoe@example.org")
+    assert taken.text.replace("ben@", "zoe@") == free.text
+    assert [message.to for message in mailbox] == [
+        "ben@example.org", "ann@example.org", "zoe@example.org", "ann@example.org"
+    ]  # fmt: skip
+    assert "/email-change/" not in mailbox[0].text
+    async with database.unit():
+        await User.create(email="zoe@example.org", display_name="Zoe")
+    assert (await visitor.post(mailbox[2].links[0], headers=HTML)).status_code == 404
+    assert (await visitor.get("/me")).json() == {"email": "ann@example.org"}
+
+
+async def test_a_link_to_an_address_ends_with_the_password(visitor: AsyncClient, mailbox: Mailbox, ann: User) -> None:
+    """Who sets a new password makes the link worthless that somebody else asked for; so does forging one."""
+    await log_in(visitor)
+    await submit(visitor, "/email-change", email="mallory@example.org")
+    link = mailbox[0].links[0].removeprefix("http://localhost")
+    token = link.rpartition("/")[2]
+    for path in (f"/verify/{token}", f"/password-reset/{token}", f"/email-change/{token}x"):
+        assert (await visitor.get(path, headers=HTML)).status_code == 404
+    await submit(visitor, "/password-change", current=PASSWORD, password=NEW)
+    assert (await visitor.post(link, headers=HTML)).status_code == 404
+
+
+async def test_the_password_again(visitor: AsyncClient, ann: User) -> None:
+    """A login of long ago gives the password again before it changes the address, and comes back."""
+    await log_in(visitor)
+    await _age_login(visitor, 16)
+    sent = await visitor.get("/email-change", headers=HTML)
+    assert sent.headers["location"] == "/password-confirm?next=%2Femail-change"
+    assert (await visitor.post("/email-change", json={"email": "x@example.org"})).status_code == 401
+    assert "This is not your password" in (await submit(visitor, "/password-confirm", password="x")).text
+    assert (await visitor.get("/email-change", headers=HTML)).status_code == 303
+    done = await submit(visitor, sent.headers["location"], password=PASSWORD)
+    assert done.headers["location"] == "/email-change"
+    assert (await visitor.get("/email-change", headers=HTML)).status_code == 200
+    for _ in range(4):
+        await visitor.post("/password-confirm", json={"password": "x"})
+    assert (await visitor.post("/password-confirm", json={"password": PASSWORD})).status_code == 429
+
+
+async def test_a_handler_that_wants_a_fresh_login(app: App, visitor: AsyncClient, ann: User) -> None:
+    """The decorator asks by its own measure, for data with 401, and nobody at all to log in first."""
+
+    @app.get("/keys")
+    @fresh_login_required(minutes=5)
+    async def keys(user: User) -> str:
+        return "keys"
+
+    @app.get("/any")
+    @fresh_login_required
+    def any_time() -> str:
+        return "any"
+
+    assert (await visitor.get("/keys", headers=HTML)).headers["location"] == "/login?next=%2Fkeys"
+    await log_in(visitor)
+    assert (await visitor.get("/keys")).text == "keys"
+    await _age_login(visitor, 6)
+    assert (await visitor.get("/any")).text == "any"
+    refused = await visitor.get("/keys")
+    assert (refused.status_code, refused.json()["detail"]) == (401, "Give your password again first.")
+    assert (await visitor.post("/password-confirm", json={"password": PASSWORD})).status_code == 204
+    assert (await visitor.get("/keys")).text == "keys"

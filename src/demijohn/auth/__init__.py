@@ -1,9 +1,18 @@
 """Accounts: the user model, login, permissions."""
 
 from demijohn.auth.battery import Auth
-from demijohn.auth.guards import login_required, public, requires
+from demijohn.auth.guards import fresh_login_required, login_required, public, requires
 from demijohn.auth.hashing import PasswordHasher
-from demijohn.auth.logins import LoginRequired, authenticate, current_user, end_other_sessions, log_in, log_out
+from demijohn.auth.logins import (
+    FreshLoginRequired,
+    LoginRequired,
+    authenticate,
+    current_user,
+    end_other_sessions,
+    log_in,
+    log_out,
+    require_fresh_login,
+)
 from demijohn.auth.models import Group, User, normalize_email
 from demijohn.auth.passwords import Passwords
 from demijohn.auth.permissions import UnknownPermission, all_permissions, permission_for, policy
@@ -12,6 +21,7 @@ from demijohn.auth.throttle import Throttle
 
 __all__ = [
     "Auth",
+    "FreshLoginRequired",
     "Group",
     "LoginRequired",
     "PasswordHasher",
@@ -24,6 +34,7 @@ __all__ = [
     "authenticate",
     "current_user",
     "end_other_sessions",
+    "fresh_login_required",
     "log_in",
     "log_out",
     "login_required",
@@ -31,5 +42,6 @@ __all__ = [
     "permission_for",
     "policy",
     "public",
+    "require_fresh_login",
     "requires",
 ]

@@ -1,5 +1,6 @@
 """`Auth`: the battery that gives an app accounts."""
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -182,12 +183,17 @@ class Auth(Generic[U]):
             except ValueError:  # a client may send anything
                 path = ""
             answer = problem_response(error, request)
-            answer.headers["hx-redirect"] = self.login_url(path)
+            answer.headers["hx-redirect"] = self._way_in(error, path)
             return answer
         path = f"{request.root_path}{request.path}" if request.method in ("GET", "HEAD") else ""
         if path and request.query_string:
             path += f"?{request.query_string.decode('latin-1')}"
-        return redirect(self.login_url(path), status=303)
+        return redirect(self._way_in(error, path), status=303)
+
+    def _way_in(self, error: logins.LoginRequired, path: str) -> str:
+        if not isinstance(error, logins.FreshLoginRequired):
+            return self.login_url(path)
+        return url_for("auth.password_confirm", _query={"next": path}) if path else url_for("auth.password_confirm")
 
     def login_url(self, path: str = "") -> str:
         """Return the URL of the login page, which leads on to `path` afterwards."""
@@ -219,6 +225,6 @@ class Auth(Generic[U]):
         async def login(user: User) -> None:
             async with open_session() as session:
                 session.clear()
-                session[logins.KEY] = [logins.key_of(user), user.session_stamp, 0]
+                session[logins.KEY] = [logins.key_of(user), user.session_stamp, int(time.time())]
 
         return test.adapt(login)

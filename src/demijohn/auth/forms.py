@@ -18,6 +18,8 @@ __all__ = [
     "ConfirmForm",
     "EmailForm",
     "LoginForm",
+    "NewEmailForm",
+    "PasswordForm",
     "blank_maker",
     "failure_of",
     "fill_in",
@@ -56,6 +58,25 @@ class _Address:
 
 class EmailForm(Form[_Address], widgets={"email": TextInput("email", autocomplete="email", **_BARE)}):
     """An address, to which a mail goes."""
+
+
+@dataclass
+class _NewAddress:
+    email: Annotated[str, Field(label=gettext_lazy("New e-mail address"), format="email", max_length=254)]
+
+
+class NewEmailForm(Form[_NewAddress], widgets={"email": TextInput("email", autocomplete="email", **_BARE)}):
+    """The address that an account is to have."""
+
+
+@dataclass
+class _Password:
+    password: Annotated[str, Field(label=gettext_lazy("Password"))]
+    next: str = ""
+
+
+class PasswordForm(Form[_Password], widgets={"password": PasswordInput(**_BARE), "next": Hidden()}):
+    """The password once more, and where to go then."""
 
 
 @dataclass

@@ -1,15 +1,16 @@
 """What a route demands of its visitor: decorators that leave a guard on a function and return it."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 from weakref import WeakSet
 
 from demijohn._lib.source import place_of
+from demijohn.auth.logins import require_fresh_login
 from demijohn.errors import ConfigurationError, Forbidden
 from demijohn.http import Connection
 from demijohn.middleware import mark
 
-__all__ = ["AccessGuard", "declared_guards", "login_required", "public", "requires"]
+__all__ = ["AccessGuard", "declared_guards", "fresh_login_required", "login_required", "public", "requires"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,16 +25,20 @@ class AccessGuard:
         permissions: The names of all that they need.
         place: Where the function stands.
         is_open: Whether it lets everybody pass, and only says so.
+        fresh: How many seconds ago they may have given their password; None: any time.
     """
 
-    __slots__ = ("__weakref__", "is_open", "is_used", "permissions", "place")
+    __slots__ = ("__weakref__", "fresh", "is_open", "is_used", "permissions", "place")
 
     name = "access"
 
-    def __init__(self, permissions: tuple[str, ...], *, place: str, is_open: bool = False) -> None:
+    def __init__(
+        self, permissions: tuple[str, ...], *, place: str, is_open: bool = False, fresh: float | None = None
+    ) -> None:
         self.permissions = permissions
         self.place = place
         self.is_open = is_open
+        self.fresh = fresh
         self.is_used = False
         declared_guards.add(self)
 
@@ -42,7 +47,7 @@ class AccessGuard:
         """Return what it demands, in a few words."""
         if self.is_open:
             return "public"
-        return ", ".join(self.permissions) or "login"
+        return ", ".join(self.permissions) or ("login" if self.fresh is None else "fresh login")
 
     def applies(self, methods: frozenset[str], /) -> bool:
         """Every route that asks for it."""
@@ -78,6 +83,8 @@ class AccessGuard:
         for permission in self.permissions:
             if not user.can(permission):
                 raise Forbidden("You may not do that.")
+        if self.fresh is not None:
+            await require_fresh_login(self.fresh)
 
 
 def login_required(function: F) -> F:
@@ -95,6 +102,34 @@ def login_required(function: F) -> F:
     """
     mark(function).guards.append(AccessGuard((), place=place_of(function)))
     return function
+
+
+@overload
+def fresh_login_required(function: F, /) -> F: ...
+@overload
+def fresh_login_required(*, minutes: float = 15) -> Callable[[F], F]: ...
+def fresh_login_required(function: F | None = None, /, *, minutes: float = 15) -> F | Callable[[F], F]:
+    """Let only those in who gave their password a short time ago.
+
+    Whoever logged in longer ago is asked for it again, and comes back; a client of data hears 401.
+
+    Args:
+        function: The handler.
+        minutes: How long ago it may have been.
+
+    Example:
+        ```python notest
+        @app.route("/account/delete", methods=["GET", "POST"])
+        @fresh_login_required(minutes=5)
+        async def delete_account(user: User): ...
+        ```
+    """
+
+    def decorate(function: F) -> F:
+        mark(function).guards.append(AccessGuard((), place=place_of(function), fresh=minutes * 60))
+        return function
+
+    return decorate if function is None else decorate(function)
 
 
 def requires(*permissions: str) -> Callable[[F], F]:

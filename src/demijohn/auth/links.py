@@ -13,9 +13,9 @@ from demijohn.schema import convert
 __all__ = ["MailLinks", "Purpose"]
 
 U = TypeVar("U", bound=User)
-Purpose = Literal["reset", "verify"]
+Purpose = Literal["reset", "verify", "email"]
 
-LIFE: dict[Purpose, timedelta] = {"reset": timedelta(hours=1), "verify": timedelta(days=3)}
+LIFE: dict[Purpose, timedelta] = {"reset": timedelta(hours=1), "verify": timedelta(days=3), "email": timedelta(hours=3)}
 
 
 class MailLinks:
@@ -25,9 +25,9 @@ class MailLinks:
         self._app = app
         self._signers: dict[str, Signer] = {}
 
-    def make(self, purpose: Purpose, user: User) -> str:
-        """Return the token of a link for a user."""
-        return self._signer(purpose).dumps([key_of(user), _state(purpose, user)])
+    def make(self, purpose: Purpose, user: User, *more: str) -> str:
+        """Return the token of a link for a user, which holds more texts where some are given."""
+        return self._signer(purpose).dumps([key_of(user), _state(purpose, user), *more])
 
     async def find(self, purpose: Purpose, token: str, model: type[U], *, lock: bool = False) -> U | None:
         """Return the user whose link it is, or None where it is too old, used, forged or of another purpose.
@@ -39,7 +39,7 @@ class MailLinks:
             lock: Hold the row until the end of the unit of work, so that of two at once only one finds the link good.
         """
         try:
-            key, state = self._signer(purpose).loads(token, max_age=LIFE[purpose].total_seconds())
+            key, state, *_more = self._signer(purpose).loads(token, max_age=LIFE[purpose].total_seconds())
             wanted = convert(key, key_type(model))
         except (BadSignature, ValidationFailed, ValueError, TypeError):
             return None
@@ -48,6 +48,15 @@ class MailLinks:
         if user is None or not user.is_active or _state(purpose, user) != state:
             return None
         return user
+
+    def texts_in(self, purpose: Purpose, token: str) -> list[str]:
+        """Return the texts that a good token holds.
+
+        Raises:
+            BadSignature: It is not good.
+        """
+        _key, _state_of, *more = self._signer(purpose).loads(token, max_age=LIFE[purpose].total_seconds())
+        return [str(text) for text in more]
 
     def _signer(self, purpose: Purpose) -> Signer:
         found = self._signers.get(purpose)
@@ -58,8 +67,10 @@ class MailLinks:
 
 def _state(purpose: Purpose, user: User) -> str:
     """Return a digest of what using the link changes, and of what makes it worthless when it changes."""
-    if purpose == "reset":
-        parts: tuple[object, ...] = (user.password_hash, user.session_stamp, user.last_login_at)
+    if purpose == "email":
+        parts: tuple[object, ...] = (user.password_hash, user.session_stamp)
+    elif purpose == "reset":
+        parts = (user.password_hash, user.session_stamp, user.last_login_at)
     else:
         parts = (user.email_verified_at, user.password_hash, user.session_stamp)
     text = "\x00".join(map(str, (purpose, user.email, *parts)))

@@ -16,7 +16,17 @@ from demijohn.middleware import rotate_csrf_token
 from demijohn.schema import convert
 from demijohn.sessions import Session
 
-__all__ = ["LoginRequired", "authenticate", "current_user", "end_other_sessions", "load_user", "log_in", "log_out"]
+__all__ = [
+    "FreshLoginRequired",
+    "LoginRequired",
+    "authenticate",
+    "current_user",
+    "end_other_sessions",
+    "load_user",
+    "log_in",
+    "log_out",
+    "require_fresh_login",
+]
 
 U = TypeVar("U", bound=User)
 
@@ -31,6 +41,35 @@ class LoginRequired(Unauthorized):
 
     def __init__(self, detail: str = "Log in first.") -> None:
         super().__init__(detail)
+
+
+class FreshLoginRequired(LoginRequired):
+    """401: the login is too old for this; a browser is asked for the password again."""
+
+    def __init__(self) -> None:
+        super().__init__("Give your password again first.")
+
+
+FRESH = 15 * 60.0
+"""For how many seconds a login is fresh, where nothing else is said."""
+
+
+async def require_fresh_login(seconds: float = FRESH) -> None:
+    """Let pass who gave their password no longer ago than this.
+
+    Raises:
+        FreshLoginRequired: It was longer ago, or nobody is logged in.
+    """
+    kept = _kept(await current.resolve(Session))
+    if kept is None or not isinstance(kept[2], int) or time.time() - kept[2] > seconds:
+        raise FreshLoginRequired
+
+
+async def renew_login(user: User) -> None:
+    """Count the login of the present session from now on; whoever calls it has asked for the password."""
+    session = await current.resolve(Session)
+    session.rotate()
+    session[KEY] = [key_of(user), user.session_stamp, int(time.time())]
 
 
 async def load_user(unit: Connection, model: type[U]) -> U | None:

@@ -11,6 +11,8 @@ from demijohn.auth.forms import (
     ConfirmForm,
     EmailForm,
     LoginForm,
+    NewEmailForm,
+    PasswordForm,
     blank_maker,
     failure_of,
     fill_in,
@@ -45,6 +47,8 @@ class Pages:
         self._login = blank_maker(LoginForm)
         self._address = blank_maker(EmailForm)
         self._button = blank_maker(ConfirmForm)
+        self._new_address = blank_maker(NewEmailForm)
+        self._password = blank_maker(PasswordForm)
         self._new_password = blank_maker(new_password_form(rules))
         self._password_change = blank_maker(password_change_form(rules))
         email = records_of(auth.model).fields["email"]
@@ -57,7 +61,10 @@ class Pages:
             "login": ("/login", self.login),
             "logout": ("/logout", self.logout),
             "password_change": ("/password-change", self.password_change),
+            "password_confirm": ("/password-confirm", self.password_confirm),
             "password_reset": ("/password-reset", self.password_reset),
+            "email_change": ("/email-change", self.email_change),
+            "email_new": ("/email-change/{token}", self.email_new),
             "password_new": ("/password-reset/{token}", self.password_new),
             "verify_again": ("/verify", self.verify_again),
             "verify": ("/verify/{token}", self.verify),
@@ -235,6 +242,29 @@ class Pages:
         flash(_("Your password is changed. All other sessions have ended."), "success")
         return redirect(self._home(request), status=303)
 
+    async def password_confirm(self, request: Request) -> Any:
+        """Ask who is logged in for the password again, before what wants a fresh login (Any: as above)."""
+        user: User = await current.resolve(self.auth.model)
+        form = self._password()
+        if request.method != "POST":
+            goes_to = self._next(request, request.query.get("next"), default="")
+            return self._page("password_confirm", form.fill({"next": goes_to}), email=user.email)
+        await fill_in(form, request)
+        if form.is_valid:
+            try:
+                await self.auth.throttle.attempt(request, f"change:{user.email}", life=user.session_stamp)
+            except TooManyRequests as refusal:
+                return self._refuse(request, "password_confirm", form, refusal, email=user.email)
+            if not await user.check_password(form.data.password):
+                await self.auth.throttle.fail(request)
+                form.add_error("password", _("This is not your password."))
+        if not form.is_valid:
+            return self._refuse(request, "password_confirm", form, email=user.email)
+        await logins.renew_login(user)
+        if not wants_page(request):
+            return Response(b"", 204)
+        return redirect(self._next(request, form.data.next), status=303)
+
     async def password_reset(self, request: Request) -> Any:
         """Send a link to a new password; the answer is the same for whatever address (Any: as above)."""
         return await self._by_mail(request, "password_reset", "reset")
@@ -267,6 +297,63 @@ class Pages:
         flash(_("Your password is set. Log in with it."), "success")
         return redirect(url_for("auth.login"), status=303)
 
+    # -- another address -----------------------------------------------------------------------------------------------
+
+    async def email_change(self, request: Request) -> Any:
+        """Ask for another address and send it a link; whether somebody has it is told by mail alone (Any: as above)."""
+        user: User = await current.resolve(self.auth.model)
+        await logins.require_fresh_login()
+        form = self._new_address()
+        if request.method != "POST":
+            return self._page("email_change", form, email=user.email)
+        await fill_in(form, request)
+        if form.is_valid and normalize_email(form.data.email) == user.email:
+            form.add_error("email", _("This is your address already."))
+        if not form.is_valid:
+            return self._refuse(request, "email_change", form, email=user.email)
+        try:
+            await self.auth.throttle.ask(request)
+        except TooManyRequests as refusal:
+            return self._refuse(request, "email_change", form, refusal, email=user.email)
+        wanted = normalize_email(form.data.email)
+        link = _url("auth.email_new", token=self.links.make("email", user, wanted))
+        taken = await self.auth.model.find_by_email(wanted)
+        if taken is None:
+            await self._send(request, "email-change", user, link=link, to=wanted)
+        else:
+            await self._send(request, "account-exists", taken, link=_url("auth.login"))
+        await self._send(request, "email-change-notice", user, link=_url("auth.password_reset"), new=wanted)
+        return self._told(
+            request,
+            "email_change_done",
+            _("We have sent a mail to the new address. Follow the link in it."),
+            email=wanted,
+        )
+
+    async def email_new(self, request: Request, token: str) -> Any:
+        """Give an account the address that the link went to; a GET asks first (Any: as above)."""
+        user = await self.links.find("email", token, self.auth.model, lock=request.method == "POST")
+        if user is None:
+            return self._bad_link(request, _url("auth.email_change"))
+        (wanted,) = self.links.texts_in("email", token)
+        form = self._button()
+        if request.method != "POST":
+            return self._page("email_new", form, email=wanted)
+        await fill_in(form, request)
+        if not form.is_valid:
+            return self._refuse(request, "email_new", form, email=wanted)
+        before = user.email
+        records = records_of(self.auth.model)
+        _user, errors = await records.write({"email": wanted, "email_verified_at": now()}, record=user)
+        if errors:  # somebody else has it by now
+            return self._bad_link(request, _url("auth.email_change"))
+        logins.send("email-changed", user, before=before)
+        await self._send(request, "email-changed", user, link=_url("auth.login"), to=before, new=wanted)
+        if not wants_page(request):
+            return Response(b"", 204)
+        flash(_("Your e-mail address is changed."), "success")
+        return redirect(self._home(request) if await logins.current_user() else url_for("auth.login"), status=303)
+
     # -- what they share -----------------------------------------------------------------------------------------------
 
     async def _by_mail(self, request: Request, name: str, purpose: Purpose) -> Any:
@@ -295,16 +382,18 @@ class Pages:
         link = _url(route, token=self.links.make(purpose, somebody))
         await self._send(request, f"password-{purpose}" if purpose == "reset" else purpose, user, link=link)
 
-    async def _send(self, request: Request, template: str, user: User | None, *, link: str) -> None:
+    async def _send(
+        self, request: Request, template: str, user: User | None, *, link: str, to: str = "", **more: str
+    ) -> None:
         somebody = user or self.auth.stand_in
         mail = await current.resolve(Mail)
         message: Message = mail.render(
             f"auth/mail/{template}",
-            {"user": somebody, "link": link, "site": request.host},
-            to=somebody.email,
+            {"user": somebody, "link": link, "site": request.host, **more},
+            to=to or somebody.email,
             headers=_AUTOMATIC,
         )
-        allowed = await self.auth.throttle.may_mail(request, f"{template}:{somebody.email}")
+        allowed = await self.auth.throttle.may_mail(request, f"{template}:{to or somebody.email}")
         if user is not None and allowed:
             await mail.send(message)
         else:  # what sending costs before the mail leaves in the background
