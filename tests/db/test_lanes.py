@@ -2,7 +2,10 @@
 
 import asyncio
 import enum
+import gc
+import pickle
 from collections.abc import AsyncIterator, Callable
+from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -481,6 +484,33 @@ async def test_listeners_of_one_session_are_told(sqlite: Database) -> None:
     state = attributes.instance_state(maker)
     assert state.detached
     assert state.session is None
+
+
+async def test_objects_outlive_their_unit(sqlite: Database) -> None:
+    """What a lane loaded can be pickled, copied, added to another unit and changed, and is forgotten in the end."""
+    async with sqlite.unit():
+        await sqlite.create_all(Base)
+        await Maker.create(name="x")
+        await Maker.create(name="y")
+    for _ in range(3):
+        async with sqlite.unit():
+            first, second = await Maker.query().order_by("id")
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+        copied = pickle.loads(pickle.dumps(first, protocol))
+        state = attributes.instance_state(copied)
+        assert (copied.id, copied.name, state.detached, state.key) == (1, "x", True, first._sa_instance_state.key)
+    assert attributes.instance_state(deepcopy(second)).detached
+    key = attributes.instance_state(second).key
+    async with sqlite.unit():
+        sqlite.session.add_all([copied, second])
+        copied.name = "new"
+        assert attributes.get_history(copied, "name").deleted == ["x"]
+        assert key in sqlite.session.identity_map
+        del second
+        gc.collect()
+        assert key not in sqlite.session.identity_map.keys()  # noqa: SIM118 - a map of weak references
+    async with sqlite.unit():
+        assert [maker.name for maker in await Maker.query().order_by("id")] == ["new", "y"]
 
 
 async def test_a_slow_statement_stalls_nobody(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import exists as sql_exists
 from sqlalchemy.sql.selectable import CompoundSelect
 
 from demijohn.db.comparisons import equal as equal_to
+from demijohn.db.comparisons import quick_fields
 from demijohn.db.declarative import Declarative
 from demijohn.db.explaining import explain
 from demijohn.db.faults import QueryError
@@ -72,6 +73,9 @@ class Building(Generic[R]):
         made._parts = (*self._parts, (name, arguments, options))
         return made
 
+    def _unordered(self) -> "Self":
+        return self._without("order_by") if self._has("order_by") else self
+
     # -- building ----------------------------------------------------------------------------------------------------
 
     def where(self, *criteria: ColumnExpressionArgument[bool], **equal: Any) -> "Self":
@@ -99,21 +103,20 @@ class Building(Generic[R]):
 
         Clauses are columns, expressions or names (Any: as SQLAlchemy takes them).
         """
-        made = self._copy()
-        made._parts = tuple(part for part in self._parts if part[0] != "order_by")
-        return made._with("order_by", *(self._named(clause) for clause in clauses))
+        return self._unordered()._with("order_by", *[self._named(clause) for clause in clauses])
 
     def _named(self, clause: Any) -> Any:
-        if isinstance(clause, str) and clause.removeprefix("-") in self._model.__mapper__.column_attrs:
-            return Named(self._model, clause)
-        return order_of(self._model, clause)
+        model = self._model
+        if isinstance(clause, str):
+            name = clause.removeprefix("-")
+            if name in quick_fields(model) or name in model.__mapper__.column_attrs:
+                return Named(model, clause)
+        return order_of(model, clause)
 
     def reverse(self) -> "Self":
         """Turn the order round."""
-        made = self._copy()
         order = self._order()
-        made._parts = tuple(part for part in self._parts if part[0] != "order_by")
-        return made._with("order_by", *(reversed_order(clause) for clause in order))
+        return self._unordered()._with("order_by", *(reversed_order(clause) for clause in order))
 
     def limit(self, count: int | None) -> "Self":
         """Return at most `count` rows."""

@@ -35,11 +35,11 @@ def _told(unit: Unit, model: type[Declarative], function: Callable[..., T], *arg
         raise refused from error
 
 
-def _check_names(model: type[Declarative], rows: Sequence[Mapping[str, Any]]) -> None:
+def _check_names(model: type[Declarative], rows: Sequence[Mapping[str, Any]], *, are_alike: bool = False) -> None:
     """Refuse names that are no columns; rows of one call usually have the same names, so each set is looked at once."""
     seen: set[tuple[str, ...]] = set()
     columns = model.__mapper__.column_attrs
-    for row in rows[:1] if _are_alike(rows) else rows:
+    for row in rows[:1] if are_alike else rows:
         names = tuple(row)
         if names not in seen:
             seen.add(names)
@@ -59,9 +59,14 @@ async def bulk_create(model: type[M], rows: Sequence[Any], ignore_conflicts: boo
         return []
     unit = current_scope().unit_for(model)
     if isinstance(rows[0], Mapping):
-        _check_names(model, rows)
-        _check_values(model, rows, validate)
-        return await work(unit.scope, _told, unit, model, _insert, rows, ignore_conflicts)
+        are_alike = _are_alike(rows)
+        _check_names(model, rows, are_alike=are_alike)
+        if validate:
+            check_rows(model, rows, complete=True)
+        else:
+            check_types(model, rows, are_alike=are_alike)
+        groups = [list(rows)] if are_alike else _alike(rows)
+        return await work(unit.scope, _told, unit, model, _insert, groups, ignore_conflicts)
     if ignore_conflicts:
         raise QueryError(
             "bulk_create(ignore_conflicts=True) was given objects.",
@@ -69,13 +74,6 @@ async def bulk_create(model: type[M], rows: Sequence[Any], ignore_conflicts: boo
             fix="Give mappings: `bulk_create([{...}, {...}], ignore_conflicts=True)`.",
         )
     return await work(unit.scope, _add_all, unit, rows, validate)
-
-
-def _check_values(model: type[Declarative], rows: Sequence[Mapping[str, Any]], validate: bool) -> None:
-    if validate:
-        check_rows(model, rows, complete=True)
-    else:
-        check_types(model, rows)
 
 
 def _add_all(unit: Unit, rows: Sequence[Any], validate: bool) -> list[Any]:
@@ -90,10 +88,10 @@ def _add_all(unit: Unit, rows: Sequence[Any], validate: bool) -> list[Any]:
     return list(rows)
 
 
-def _insert(unit: Unit, model: type[Declarative], rows: Sequence[Mapping[str, Any]], ignore_conflicts: bool) -> int:
+def _insert(unit: Unit, model: type[Declarative], groups: list[list[dict[str, Any]]], ignore_conflicts: bool) -> int:
     count = 0
     unit.session.flush()
-    for group in _alike(rows):
+    for group in groups:
         if ignore_conflicts:
             statement = _insert_ignoring(unit, model)
         else:
@@ -103,7 +101,8 @@ def _insert(unit: Unit, model: type[Declarative], rows: Sequence[Mapping[str, An
         written = getattr(result, "rowcount", -1)
         count += written if ignore_conflicts and written >= 0 else len(group)
     if unit.database.backend == "postgresql":
-        _advance(unit, model, rows)
+        for group in groups:
+            _advance(unit, model, group)
     return count
 
 
@@ -128,7 +127,7 @@ def _advance(unit: Unit, model: type[Declarative], rows: Sequence[Mapping[str, A
 
 def _alike(rows: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
     """Group rows that set the same fields: one statement sets the same for all of its rows."""
-    if set(map(type, rows)) == {dict} and _are_alike(rows):
+    if _are_alike(rows):
         return [list(rows)]  # type: ignore[arg-type]  # they are dicts
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows:
@@ -137,8 +136,8 @@ def _alike(rows: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
 
 
 def _are_alike(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether all rows have the same names in the same order."""
-    return all(map(tuple(rows[0]).__eq__, map(tuple, rows)))
+    """Return whether all rows are dicts with the same names in the same order."""
+    return set(map(type, rows)) == {dict} and all(map(tuple(rows[0]).__eq__, map(tuple, rows)))
 
 
 def _is_one_table(model: type[Declarative]) -> bool:

@@ -17,7 +17,7 @@ from demijohn.db.naming import attribute_of
 from demijohn.db.shapes import PLAIN, Equal
 from demijohn.db.storage import UTCDateTime
 
-__all__ = ["equal"]
+__all__ = ["equal", "quick_fields"]
 
 _TAKEN: Final[Mapping[type, tuple[type, ...]]] = {
     str: (str,),
@@ -69,9 +69,8 @@ def equal(model: type[Declarative], name: str, value: Any) -> Any:
     Raises:
         QueryError: The model has no such field, or the field can never hold such a value.
     """
-    quick: Mapping[str, frozenset[type]] = model.__dict__.get(_QUICK) or _find_quick(model)
     kind = type(value)
-    if kind in quick.get(name, ()):
+    if kind in quick_fields(model).get(name, ()):
         return Equal(model, name, value)
     attribute = attribute_of(model, name)
     if value is not None and not is_expression(value):
@@ -81,9 +80,12 @@ def equal(model: type[Declarative], name: str, value: Any) -> Any:
     return attribute == value
 
 
-def _find_quick(model: type[Declarative]) -> Mapping[str, frozenset[type]]:
-    """Find the types of which every value may be compared with a field, and keep them with the class."""
-    found: dict[str, frozenset[type]] = {"": frozenset()}
+def quick_fields(model: type[Declarative]) -> Mapping[str, frozenset[type]]:
+    """Return the types of which every value may be compared with a field, by the names of fields of plain types."""
+    known: Mapping[str, frozenset[type]] | None = model.__dict__.get(_QUICK)
+    if known is not None:
+        return known
+    found: dict[str, frozenset[type]] = {}
     columns = model.__mapper__.column_attrs
     for name, field in describe(model).items():
         if name in columns and isinstance(field.type, type) and field.type in _TAKEN:

@@ -11,6 +11,7 @@ from demijohn.db.faults import QueryError
 from demijohn.db.pages import KeysetPage, Paginated
 from demijohn.db.querysets import EXTRA, QuerySet, RowSet
 from demijohn.schema import register_encoder
+from demijohn.schema.custom import find_encoder
 
 __all__ = ["encode"]
 
@@ -22,10 +23,12 @@ def encode(instance: Declarative) -> dict[str, Any]:
     """
     cls = instance.__class__
     write = cls.__dict__.get(_WRITE) or _make_writer(cls)
-    found = write(instance)
-    if EXTRA in instance.__dict__:
-        for name in instance.__dict__[EXTRA]:
-            found[name] = instance.__dict__[name]
+    return write(instance)
+
+
+def _with_extra(instance: Declarative, found: dict[str, Any]) -> dict[str, Any]:
+    for name in instance.__dict__[EXTRA]:
+        found[name] = instance.__dict__[name]
     return found
 
 
@@ -39,16 +42,22 @@ def _make_writer(cls: type[Declarative]) -> Callable[[Declarative], dict[str, An
     parts = [f"{name!r}: " + (f"values[{name!r}]" if name in loaded else f"instance.{name}") for name in columns]
     lines = [
         "def write(instance):",
+        "    if instance.__class__ is not MODEL: return encode(instance)",
         "    values = instance.__dict__",
         "    try:",
-        f"        return {{{', '.join(parts)}}}",
+        f"        found = {{{', '.join(parts)}}}",
         "    except KeyError:  # deferred or expired: what is read loads itself, or says why not",
-        "        return {name: getattr(instance, name) for name in COLUMNS}",
+        "        found = {name: getattr(instance, name) for name in COLUMNS}",
+        "    return with_extra(instance, found) if EXTRA in values else found",
     ]
-    names: dict[str, Any] = {"COLUMNS": columns}
+    names: dict[str, Any] = {
+        "COLUMNS": columns, "MODEL": cls, "EXTRA": EXTRA, "encode": encode, "with_extra": _with_extra
+    }  # fmt: skip
     exec("\n".join(lines), names)  # noqa: S102 - every name in it is that of a mapped attribute
     write: Callable[[Declarative], dict[str, Any]] = names["write"]
     type.__setattr__(cls, _WRITE, write)
+    if find_encoder(cls) is encode:  # so that the writers of JSON call it without asking here
+        register_encoder(cls, write)
     return write
 
 

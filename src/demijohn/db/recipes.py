@@ -6,10 +6,13 @@ parameters that nobody gave) makes the shape unfit, and it stays on SQLAlchemy's
 """
 
 from collections.abc import Callable, Sequence
+from datetime import UTC
 from typing import Any
+from weakref import ref
 
 from sqlalchemy.engine import CursorResult, Result
 from sqlalchemy.orm.loading import _new_runid
+from sqlalchemy.orm.state import InstanceState
 from sqlalchemy.orm.strategies import _LazyLoader
 from sqlalchemy.sql.elements import BinaryExpression, BindParameter
 
@@ -102,6 +105,7 @@ def _learn(statement: Any, result: Any, sink: Sink) -> Recipe:
         not mapper.always_refresh,
         not mapper.class_manager.dispatch.load,
         not mapper.class_manager.dispatch.refresh,
+        mapper.class_manager._state_constructor is InstanceState,
     )
     load = _loader(mapper, entity, context, cursor)
     places = _places(statement, execution, sink)
@@ -245,6 +249,31 @@ def _loader(mapper: Any, entity: Any, context: Any, cursor: Any) -> Load:
     )
 
 
+class _LoadedState(InstanceState[Any]):
+    """The state of an object that a lane loaded: what is empty is made when it is asked for.
+
+    Each recipe has a class of its own, in which stands what its objects have in common.
+    """
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "committed_state":
+            self.committed_state = {}
+            return self.committed_state
+        if name == "expired_attributes":
+            self.expired_attributes = set()
+            return self.expired_attributes
+        raise AttributeError(name)
+
+    def __reduce__(self) -> Any:
+        return _plain_state, (), self.__getstate__()
+
+
+def _plain_state() -> Any:
+    return InstanceState.__new__(InstanceState)
+
+
 def _generate(
     mapper: Any,
     keys: Sequence[int],
@@ -258,20 +287,24 @@ def _generate(
         "IDENTITY": mapper._identity_class,
         "MODEL": mapper.class_,
         "new": mapper.class_.__new__,
-        "manager": mapper.class_manager,
-        "State": mapper.class_manager._state_constructor,
+        "ref": ref,
+        "UTC": UTC,
         "COLUMNS": frozenset(name for name, _ in columns),
-        "OPTIONS": options,
-        "PATH": path,
         "new_runid": _new_runid,
         "make_siblings": make_siblings,
     }
 
+    common = {"class_": mapper.class_, "manager": mapper.class_manager, "load_options": options, "load_path": path}
+    names["State"] = state = type("LoadedState", (_LoadedState,), {"__slots__": (), "identity_token": None, **common})
+    names["new_state"] = state.__new__
+
     def value(index: int) -> str:
         if processors[index] is None:
-            return f"row[{index}]"
+            return f"v{index}"
         names[f"p{index}"] = processors[index]
-        return f"p{index}(row[{index}])"
+        if getattr(processors[index], "leaves_utc", False):
+            return f"(v{index} if v{index} is None or v{index}.tzinfo is UTC else p{index}(v{index}))"
+        return f"p{index}(v{index})"
 
     by_key = {index: f"k{number}" for number, index in enumerate(keys)}
     lines = [
@@ -281,10 +314,9 @@ def _generate(
         "    identities = session.identity_map",
         "    known = identities._dict",
         "    runid = new_runid()",
-        "    common = {'identity_token': None, 'load_options': OPTIONS, 'load_path': PATH, 'runid': runid}",
-        "    common['session_id'], common['_instance_dict'] = session.hash_key, identities._wr",
+        "    session_id, holder = session.hash_key, identities._wr",
         "    mixed = False",
-        "    for row in rows:",
+        f"    for {''.join(f'v{index}, ' for index in range(len(processors)))} in rows:",
         *(f"        {name} = {value(index)}" for index, name in by_key.items()),
         f"        if {' or '.join(f'{name} is None' for name in by_key.values())}: return None",
         f"        key = IDENTITY, ({', '.join(by_key.values())},), None",
@@ -299,13 +331,12 @@ def _generate(
         "                append(instance)",
         "                continue",
         "        instance = new(MODEL)",
-        "        state = State(instance, manager)",
+        "        known[key] = state = new_state(State)",
+        "        state.__dict__ = {'key': key, 'runid': runid, 'session_id': session_id, '_instance_dict': holder}",
+        "        state.obj = ref(instance, state._cleanup)",
         "        instance.__dict__ = {'_sa_instance_state': state,",
         *(f"            {name!r}: {by_key.get(index) or value(index)}," for name, index in columns),
         "        }",
-        "        more = state.__dict__ = common.copy()",
-        "        more['key'] = key",
-        "        known[key] = state",
         "        append(instance)",
         "    if mixed and len(found) > 1: make_siblings(found)",
         "    return found",

@@ -40,7 +40,7 @@ from demijohn.db.faults import QueryError
 from demijohn.schema import register_format
 
 if TYPE_CHECKING:
-    from sqlalchemy.sql.type_api import _ResultProcessorType
+    from sqlalchemy.sql.type_api import _BindProcessorType, _ResultProcessorType
 
 __all__ = [
     "DecimalType",
@@ -93,6 +93,10 @@ def uuid7() -> UUID:
     return UUID(int=(high << 80) | (0x7 << 76) | (low << 64) | (0b10 << 62) | secrets.randbits(62))
 
 
+_ZONED = frozenset(("postgresql", "oracle"))
+"""The databases that take moments with their zone."""
+
+
 class UTCDateTime(TypeDecorator[datetime]):
     """An aware datetime, kept and returned in UTC with microseconds."""
 
@@ -129,7 +133,22 @@ class UTCDateTime(TypeDecorator[datetime]):
                 fix="Make it aware: `value.replace(tzinfo=UTC)`, or take `demijohn.db.now()` for the present.",
             )
         value = value.astimezone(UTC)
-        return value if dialect.name in {"postgresql", "oracle"} else value.replace(tzinfo=None)
+        return value if dialect.name in _ZONED else value.replace(tzinfo=None)
+
+    def bind_processor(self, dialect: Dialect) -> "_BindProcessorType[datetime] | None":
+        """Return what each value of a parameter goes through: one function, short for what is in UTC already."""
+        write = self.impl_instance.dialect_impl(dialect).bind_processor(dialect)
+        keeps_zone = dialect.name in _ZONED
+        convert = self.process_bind_param
+
+        def process(value: Any) -> Any:
+            if type(value) is datetime and value.tzinfo is UTC:
+                made: Any = value if keeps_zone else value.replace(tzinfo=None)
+            else:
+                made = convert(value, dialect)
+            return made if write is None else write(made)
+
+        return process
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None or value.tzinfo is UTC:
@@ -151,6 +170,8 @@ class UTCDateTime(TypeDecorator[datetime]):
                 return made.replace(tzinfo=UTC)
             return made if zone is UTC else made.astimezone(UTC)
 
+        if read is None:
+            process.leaves_utc = True  # type: ignore[attr-defined]  # the fast path asks before it calls
         return process
 
 

@@ -26,7 +26,7 @@ from demijohn.db.driver import Frame, is_inside, run_in_greenlet, work
 from demijohn.db.engines import Resources
 from demijohn.db.events import Change, calls_for, changes_of, receivers
 from demijohn.db.faults import AlreadyBegun, NoDatabase, NotInside, NoUnit, OtherTask, TransactionLost
-from demijohn.db.listeners import close_unheard
+from demijohn.db.listeners import close_unheard, make_session
 from demijohn.db.outages import is_deadlock, is_stale, pool_is_empty, raise_told, told, unreachable
 from demijohn.db.violations import refused_value, translate
 
@@ -188,7 +188,7 @@ class UnitSession(Session):
 
     def __init__(self, unit: "Unit") -> None:
         # A test holds everything in one transaction: what a unit commits is a savepoint of it then.
-        super().__init__(expire_on_commit=False, join_transaction_mode="create_savepoint")
+        make_session(self, expire_on_commit=False, join_transaction_mode="create_savepoint")
         self.unit = unit
 
     def get_bind(self, mapper: Any = None, *, bind: Any = None, **options: Any) -> Engine | Connection:

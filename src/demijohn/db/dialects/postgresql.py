@@ -48,8 +48,13 @@ class _Connection(AsyncAdapt_asyncpg_connection):
                     self.ready = changed, {statement: prepared}
                 else:
                     ready[statement] = prepared
-            return await prepared.fetch(*parameters)
+            # What `prepared.fetch` comes to, without the three coroutines around it.
+            found: list[Any] = await self._connection._protocol.bind_execute(  # type: ignore[attr-defined]  # of asyncpg
+                prepared._state, parameters, "", 0, False, None
+            )
+            return found
         except Exception as error:
+            self.ready = (0.0, {})  # the server may have forgotten it, or a table been changed
             self._handle_exception(error)
 
     async def _async_ping(self) -> None:
