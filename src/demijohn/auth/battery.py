@@ -127,6 +127,7 @@ class Auth(Generic[U]):
         app.route_policies.append(lambda route: checking.policy_of(route, app))
         app.commands.add_source(self._commands)
         app.test_helpers.add("login", self._test_login)
+        app.when("idempotency", lambda battery: battery.belongs_to(self._name_of))
         if self.prefix is not None:
             from demijohn.auth.pages import Pages
 
@@ -164,6 +165,11 @@ class Auth(Generic[U]):
             if found is not MISSING:
                 return found  # type: ignore[no-any-return]
         return await logins.load_user(request, self.model)
+
+    async def _name_of(self, request: Connection) -> str:
+        """Say whose idempotency key it is; the header of whoever is not logged in by a session says it otherwise."""
+        found: U | None = await request.app.scope_of(request).get(self.model | None)
+        return "" if found is None else f"user {getattr(found, self.model.__mapper__.primary_key[0].key or '')}"
 
     async def _require(self, request: Connection) -> U:
         found: U | None = await request.app.scope_of(request).get(self.model | None)

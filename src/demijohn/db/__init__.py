@@ -44,6 +44,7 @@ from demijohn.db.faults import (
     TransactionLost,
 )
 from demijohn.db.generic import belongs_to_any
+from demijohn.db.idempotency import Idempotency, NotRepeatable, idempotent
 from demijohn.db.mixins import Ordered, SoftDelete, Timestamps
 from demijohn.db.models import Model, UUIDModel
 from demijohn.db.outages import (
@@ -68,6 +69,7 @@ __all__ = [
     "Database",
     "DatabaseTimeouts",
     "ForeignKeyViolation",
+    "Idempotency",
     "KeysetPage",
     "LockNotAvailable",
     "Mapped",
@@ -76,6 +78,7 @@ __all__ = [
     "NoDatabase",
     "NoUnit",
     "NotLoaded",
+    "NotRepeatable",
     "Ordered",
     "OtherTask",
     "OutcomeUnknown",
@@ -102,6 +105,7 @@ __all__ = [
     "foreign_key",
     "has_many",
     "has_one",
+    "idempotent",
     "many_to_many",
     "max_of",
     "max_queries",

@@ -23,7 +23,8 @@ class Guard(Protocol):
     It returns `None`, or an awaitable in the cases that need one (to read the form, to ask a shared store). Where it
     has a true attribute `early`, it comes before middleware; where it has a true `for_mounts`, mounted apps have it
     too; where it has a method `check` of the request and its fields by name, it shares them with the other guards;
-    where it has a method `check_socket`, handshakes of WebSockets go there; where it has a method `prepare`, it is
+    where it has a method `check_socket`, handshakes of WebSockets go there; where it has a true attribute `late`, it
+    comes after all others, which may refuse; where it has a method `prepare`, it is
     called with the app for each route that carries it, and raises `ConfigurationError` where it cannot work there.
     """
 
@@ -107,4 +108,5 @@ def guards_for(methods: Iterable[str], guards: Iterable[Guard], *, marks: Marks 
     chosen = list(guards)
     if marks is not None:
         chosen = [guard for guard in chosen if guard.name not in marks.exempt] + marks.guards
-    return tuple(guard for guard in chosen if guard.applies(wanted))
+    found = [guard for guard in chosen if guard.applies(wanted)]
+    return tuple(sorted(found, key=lambda guard: bool(getattr(guard, "late", False))))
