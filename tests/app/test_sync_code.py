@@ -1,4 +1,24 @@
-"""The traps of sync code in an async framework, each answered."""
+"""The traps of sync code in an async framework, each answered.
+
+1. One slow kind of work starves all: `one_slow_route_cannot_take_every_thread`, `a_full_pool_answers_503_at_once`,
+   `files_and_streams_have_threads_of_their_own`, `long_waits_name_who_holds_the_threads`,
+   `a_sticky_route_is_bounded_by_its_threads`.
+2. Threads and connections wait for each other: `clean_up_needs_no_thread`, `letting_go_waits_for_no_handler`.
+3. The bound of the wrong resource: `threads_and_connections_are_bounded_apart`.
+4. The cost of a hop: `hooks_dependencies_and_handler_share_one_hop`, `only_what_never_blocks_is_called_trivial`,
+   `an_inline_handler_that_blocks_is_told_to_take_a_thread`, `development_names_the_handlers_that_need_no_thread`.
+5. Context that does not come back: `context_variables_come_back_from_the_thread`.
+6. Layers with tasks of their own: `middleware_runs_in_the_task_of_the_handler`.
+7. Threads that cannot be cancelled: `a_cancelled_handler_keeps_its_thread_until_it_ends`,
+   `a_cancelled_handler_can_see_it`, and `tests/lib/test_concurrency.py`.
+8. Async services from sync code: `async_services_serve_sync_handlers`, `what_comes_after_runs_where_it_was_given`.
+9. Libraries bound to a thread: `what_belongs_to_a_thread_stays_in_one`, and the `sticky` tests.
+10. Sync generators: `sync_generators_end_cleanly`.
+11. Blocking on the loop: `tests/app/test_blocking.py`, `tests/_lib/test_watchdog.py`.
+12. Computing: `long_computations_go_to_another_process`.
+13. Sync or async decided wrongly: `sync_or_async_is_decided_below_partials_and_decorators`,
+    `a_hidden_coroutine_is_told`.
+"""
 
 import asyncio
 import contextvars
@@ -677,3 +697,40 @@ async def test_development_names_the_handlers_that_need_no_thread(
     else:
         assert set(lines) <= {f'@app.get("/{name}", inline=True)' for name in "abcde"}
         assert lines
+
+
+async def test_a_cancelled_handler_can_see_it() -> None:
+    """A long loop in a thread asks whether the client has left, and ends by itself (trap 7)."""
+    app = small_app(1)
+    turns = 0
+    requests: list[Request] = []
+
+    @app.get("/")
+    def slow(request: Request) -> str:
+        nonlocal turns
+        requests.append(request)
+        while not request.is_disconnected():
+            turns += 1
+            time.sleep(0.001)
+        return "x"
+
+    task = asyncio.create_task(call(app, "GET", "/"))
+    await condition(lambda: turns > 3)
+    requests[0]._disconnected = True  # as a transport does
+    assert (await task).body == b"x"
+
+
+async def test_a_hidden_coroutine_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A plain function that returns a coroutine is named, with the line to write, in a thread and inline (trap 13)."""
+    app = App()
+
+    async def later() -> str:
+        await asyncio.sleep(0)
+        return "later"
+
+    app.get("/thread", name="thread")(lambda: later())
+    app.get("/inline", name="inline", inline=True)(lambda: later())
+    for path in ("/thread", "/inline"):
+        caplog.clear()
+        assert (await call(app, "GET", path)).status == 500
+        assert "Write `return await ...` in an `async def`, or `return wait(...)` in a plain `def`." in caplog.text

@@ -14,7 +14,7 @@ from typing import Final
 from demijohn._lib.later import asyncio
 from demijohn._lib.source import relative
 
-__all__ = ["Watchdog", "find_blocking_frame"]
+__all__ = ["Watchdog", "find_blocking_frame", "kind_of"]
 
 logger = logging.getLogger("demijohn.watchdog")
 
@@ -130,7 +130,7 @@ def find_blocking_frame(innermost: FrameType) -> FrameType | None:
     library: FrameType | None = None
     frame: FrameType | None = innermost
     while frame is not None and not frame.f_code.co_filename.endswith(_RUNNERS):
-        kind = _kind_of(frame.f_code)
+        kind = kind_of(frame.f_code)
         if kind == "user":
             return frame
         if kind == "library" and library is None:
@@ -142,7 +142,8 @@ def find_blocking_frame(innermost: FrameType) -> FrameType | None:
 _kinds: dict[CodeType, str] = {}
 
 
-def _kind_of(code: CodeType) -> str:
+def kind_of(code: CodeType) -> str:
+    """Return whose code it is: the `user`'s, a `library`'s, or the `framework`'s and the interpreter's."""
     kind = _kinds.get(code)
     if kind is None:
         name = code.co_filename

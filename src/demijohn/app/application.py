@@ -233,6 +233,10 @@ class App(Wiring):
                 return
             self.freeze()
             self.draining = False
+            if is_open(self) and self.settings.env == "development":
+                from demijohn.app.blocking import warn_of_blocking
+
+                warn_of_blocking(asyncio.get_running_loop())
             await self.services.start()
             await self.lifespan.start(self)
 

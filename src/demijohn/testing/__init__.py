@@ -6,6 +6,7 @@ Everything is imported at first use, because pytest imports this package in ever
 import typing
 
 if typing.TYPE_CHECKING:
+    from demijohn.app.blocking import allow_blocking
     from demijohn.testing.assertions import assert_errors, assert_redirects, assert_status
     from demijohn.testing.cases import AsyncTestCase, TestCase
     from demijohn.testing.client import AsyncClient, TestClient
@@ -28,6 +29,7 @@ __all__ = [
     "SocketSession",
     "TestCase",
     "TestClient",
+    "allow_blocking",
     "assert_errors",
     "assert_redirects",
     "assert_status",
@@ -50,6 +52,8 @@ def __getattr__(name: str) -> object:
         from demijohn.testing import portal as module  # type: ignore[no-redef]
     elif name in ("AsyncSocketSession", "SocketRefused", "SocketSession"):
         from demijohn.testing import sockets as module  # type: ignore[no-redef]
+    elif name == "allow_blocking":
+        from demijohn.app import blocking as module  # type: ignore[no-redef]
     elif name in ("assert_errors", "assert_redirects", "assert_status"):
         from demijohn.testing import assertions as module  # type: ignore[no-redef]
     else:

@@ -42,6 +42,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         suite.close()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "allow_blocking: the app may block its event loop in this test")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let the app block its loop where a test says so."""
+    if item.get_closest_marker("allow_blocking") is None:
+        return (yield)
+    from demijohn.app.blocking import allow_blocking
+
+    with allow_blocking():
+        return (yield)
+
+
 # -- async tests ------------------------------------------------------------------------------------------------------
 
 

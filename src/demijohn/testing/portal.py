@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from contextvars import Context
 from typing import Any, Self, TypeVar
 
+from demijohn.app.blocking import forbid_blocking
 from demijohn.errors import DemijohnError
 
 __all__ = ["Portal", "TaskRunner", "WrongThread", "shared_portal"]
@@ -55,6 +56,7 @@ class Portal:
                 started = threading.Event()
                 loop = self._loop = asyncio.new_event_loop()
                 loop.call_soon(started.set)
+                forbid_blocking(loop)
                 self._process = os.getpid()
                 self._thread = threading.Thread(target=_turn, args=(loop,), name="demijohn-testing", daemon=True)
                 self._thread.start()
