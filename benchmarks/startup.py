@@ -8,7 +8,7 @@ from statistics import median
 
 __all__ = ["command_cpu", "import_times", "routing_times"]
 
-_IMPORT = "import time; start = time.process_time(); import {module}; print((time.process_time() - start) * 1e3)"
+_IMPORT = "import time; start = time.process_time(); {statement}; print((time.process_time() - start) * 1e3)"
 
 # Times look-ups of a hundred different requests, half of them static and half with a parameter, in a small and in a
 # large app. The paths are decoded anew each time, as a server does, so that no hash is remembered.
@@ -41,12 +41,12 @@ def _environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH"}}
 
 
-def import_times(modules: dict[str, tuple[Path, str]], *, rounds: int) -> dict[str, float]:
+def import_times(statements: dict[str, Path], *, rounds: int) -> dict[str, float]:
     """CPU milliseconds of each import in a fresh process: the median of interleaved rounds, byte code compiled."""
-    samples: dict[str, list[float]] = {name: [] for name in modules}
+    samples: dict[str, list[float]] = {name: [] for name in statements}
     for number in range(rounds + 2):
-        for name, (python, module) in modules.items():
-            command = [str(python), "-c", _IMPORT.format(module=module)]
+        for name, python in statements.items():
+            command = [str(python), "-c", _IMPORT.format(statement=name)]
             output = subprocess.run(command, capture_output=True, text=True, check=True, env=_environment()).stdout
             if number >= 2:  # the first two write byte code and warm the file cache
                 samples[name].append(float(output))

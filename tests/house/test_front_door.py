@@ -1,8 +1,10 @@
 """The front doors: what is public is listed, exists, is small, and has one name for one thing."""
 
+import ast
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -36,9 +38,28 @@ def _room(name: str) -> ModuleType:
 
 
 def test_root_lists_its_names() -> None:
-    """`demijohn.__all__` is exactly what the root binds, apart from dunder names such as `__version__`."""
-    listed = {name for name in getattr(demijohn, "__all__", ()) if not name.startswith("__")}
-    assert listed == _public(demijohn)
+    """`demijohn.__all__` is exactly what the root binds once its names were asked for, and what `dir` shows of it."""
+    listed = {name for name in demijohn.__all__ if not name.startswith("__")}
+    for name in listed:
+        getattr(demijohn, name)
+    assert listed == _public(demijohn) - {"TYPE_CHECKING"}
+    assert listed <= set(dir(demijohn))
+
+
+def test_root_is_typed_as_it_runs() -> None:
+    """What type checkers read of the root are the same objects from the same rooms as a program gets."""
+    tree = ast.parse(Path(demijohn.__file__ or "").read_text(encoding="utf-8"))
+    imports = [
+        node
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("demijohn")
+    ]
+    typed = {alias.name: node.module or "" for node in imports for alias in node.names}
+    assert typed.keys() == set(demijohn.__all__)
+    for name, module in typed.items():
+        assert getattr(demijohn, name) is getattr(importlib.import_module(module), name)
 
 
 def test_root_is_small() -> None:

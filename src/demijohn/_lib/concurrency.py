@@ -7,7 +7,6 @@ the servant, its cancellation and everything that belongs to its task (a unit of
 A *lease* keeps one thread of a pool for everything that one request does in threads.
 """
 
-import logging
 import os
 import threading
 from collections import deque
@@ -18,7 +17,7 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Generic, TypeVar, cast
 
-from demijohn._lib.later import asyncio
+from demijohn._lib.later import asyncio, logger_of
 
 __all__ = ["Lease", "Pool", "PoolFull", "Servant", "find_servant", "leased", "run_in_thread", "wait_in_thread"]
 
@@ -27,7 +26,7 @@ _UNSET: Any = object()
 _IDLE_SECONDS = 30.0
 _LONG_WAIT = 1.0
 
-logger = logging.getLogger("demijohn.threads")
+logger = logger_of("demijohn.threads")
 
 
 class PoolFull(Exception):

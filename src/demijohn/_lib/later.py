@@ -10,7 +10,21 @@ instead of `import asyncio`, and quote annotations that name it: they would be e
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["asyncio", "difflib", "hashlib", "hmac", "html", "json", "secrets", "shutil", "tempfile", "tomllib"]
+__all__ = [
+    "asyncio",
+    "difflib",
+    "hashlib",
+    "hmac",
+    "html",
+    "inspect",
+    "json",
+    "logger_of",
+    "logging",
+    "secrets",
+    "shutil",
+    "tempfile",
+    "tomllib",
+]
 
 if TYPE_CHECKING:
     import asyncio
@@ -18,11 +32,17 @@ if TYPE_CHECKING:
     import hashlib
     import hmac
     import html
+    import inspect
     import json
+    import logging
     import secrets
     import shutil
     import tempfile
     import tomllib
+
+    def logger_of(name: str) -> logging.Logger:
+        """Return the logger of a name, made when something is first logged."""
+
 else:
 
     class _Later:
@@ -62,10 +82,20 @@ else:
 
         return html
 
+    def _inspect():
+        import inspect
+
+        return inspect
+
     def _json():
         import json
 
         return json
+
+    def _logging():
+        import logging
+
+        return logging
 
     def _secrets():
         import secrets
@@ -92,8 +122,13 @@ else:
     hashlib = _Later(_hashlib)
     hmac = _Later(_hmac)
     html = _Later(_html)
+    inspect = _Later(_inspect)
     json = _Later(_json)
+    logging = _Later(_logging)
     secrets = _Later(_secrets)
     shutil = _Later(_shutil)
     tempfile = _Later(_tempfile)
     tomllib = _Later(_tomllib)
+
+    def logger_of(name):
+        return _Later(lambda: logging.getLogger(name))

@@ -1,12 +1,13 @@
 """Where a function, class or call stands in the source, for messages that name the line."""
 
-import inspect
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+
+from demijohn._lib.later import inspect
 
 __all__ = ["caller", "place_of", "relative", "told_from"]
 

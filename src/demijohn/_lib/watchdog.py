@@ -1,7 +1,6 @@
 """A thread that notices when an event loop is blocked, and names the line that blocks it."""
 
 import linecache
-import logging
 import os
 import sys
 import sysconfig
@@ -11,12 +10,12 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Final
 
-from demijohn._lib.later import asyncio
+from demijohn._lib.later import asyncio, logger_of
 from demijohn._lib.source import relative
 
 __all__ = ["Watchdog", "find_blocking_frame", "kind_of"]
 
-logger = logging.getLogger("demijohn.watchdog")
+logger = logger_of("demijohn.watchdog")
 
 _OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _FOREIGN: Final = tuple(

@@ -1,18 +1,17 @@
 """The ASGI face: one connection scope in, one request, socket or lifespan out (ASGI 3)."""
 
-import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import quote, unquote
 
-from demijohn._lib.later import asyncio
+from demijohn._lib.later import asyncio, logger_of
 from demijohn._lib.paths import PATH_SAFE, decode_path
 from demijohn.http import ClientDisconnected, Request, Response, StreamResponse
 from demijohn.types import Receive, Scope, Send
 
 __all__ = ["answer_http", "read_path", "request_from", "run_lifespan"]
 
-logger = logging.getLogger("demijohn.app")
+logger = logger_of("demijohn.app")
 
 
 def read_path(scope: Scope) -> tuple[str, bytes, str]:

@@ -5,13 +5,13 @@ body types; scalars and lists of scalars, from the query; anything else is an er
 """
 
 import collections.abc
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, Protocol, get_args, get_origin
 from uuid import UUID
 
+from demijohn._lib.later import inspect
 from demijohn._lib.sentinels import MISSING
 from demijohn._lib.source import place_of
 from demijohn._lib.text import listing

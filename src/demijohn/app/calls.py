@@ -1,10 +1,10 @@
 """From a function to the call that the dispatcher, a command or a task makes."""
 
 import functools
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from demijohn._lib.later import inspect
 from demijohn.app.binding import plan
 from demijohn.app.compiler import compile_call
 from demijohn.app.dispatch import Call

@@ -3,8 +3,6 @@
 What a route does not have (hooks, middleware, guards, a unit of work) leaves no trace in its code.
 """
 
-import inspect
-import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from time import perf_counter
@@ -12,7 +10,7 @@ from types import CoroutineType
 from typing import Any, TypeAlias
 
 from demijohn._lib.concurrency import Lease, Pool, leased, run_in_thread
-from demijohn._lib.later import asyncio
+from demijohn._lib.later import asyncio, inspect, logger_of
 from demijohn._lib.translation import gettext
 from demijohn.app.context import find_unit, running
 from demijohn.app.encoding import HTML, TEXT, Encoder
@@ -35,7 +33,7 @@ __all__ = ["Call", "Runner", "Surroundings", "compile_runner", "end_unit", "run_
 Runner: TypeAlias = Callable[[Request, Callable[[Response], Awaitable[None] | None]], Coroutine[Any, Any, None]]
 Next: TypeAlias = Callable[[Request], Awaitable[Response]]
 
-logger = logging.getLogger("demijohn.app")
+logger = logger_of("demijohn.app")
 
 PENDING = "if response.__class__ is Coroutine: response = await response"
 """A page whose values have to be awaited is encoded by a coroutine; everything else is a response at once."""

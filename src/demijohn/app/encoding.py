@@ -1,9 +1,9 @@
 """From what a handler returns to a complete response."""
 
-import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, TypeAlias
 
+from demijohn._lib.later import inspect
 from demijohn._lib.source import place_of
 from demijohn.app.page import Page
 from demijohn.app.streaming import stream

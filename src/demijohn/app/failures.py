@@ -1,12 +1,10 @@
 """From what was raised to the response that tells it."""
 
-import inspect
-import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from demijohn._lib.concurrency import PoolFull
-from demijohn._lib.later import html
+from demijohn._lib.later import html, inspect, logger_of
 from demijohn._lib.translation import find_language, gettext
 from demijohn._lib.translation import gettext_noop as _
 from demijohn.app.hooks import ERROR, HookCall
@@ -23,7 +21,7 @@ __all__ = ["ErrorHandler", "ErrorHandlers", "Failures", "problem_response"]
 ErrorHandler: TypeAlias = Callable[..., Any]
 """Of the error, or of the request and the error, and of services; sync or async; returns what a handler may return."""
 
-logger = logging.getLogger("demijohn.error")
+logger = logger_of("demijohn.error")
 
 # The phrases that people meet, for the catalogs; they are looked up by the title of the error.
 _PHRASES = (

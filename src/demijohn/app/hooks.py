@@ -4,13 +4,13 @@ What a hook is there for (the request, the response, the error) it gets as befor
 as for a handler. A hook that asks for nothing is called as it is.
 """
 
-import inspect
 from collections.abc import Callable
 from functools import partial
 from itertools import permutations
 from types import FunctionType
 from typing import Any, NamedTuple, get_args
 
+from demijohn._lib.later import inspect
 from demijohn._lib.sentinels import MISSING
 from demijohn._lib.source import place_of
 from demijohn._lib.text import listing

@@ -3,17 +3,17 @@
 It is judged from measured times, each handler is spoken of once, and no more than a few in the life of a process.
 """
 
-import logging
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Final
 
 from demijohn._lib.concurrency import find_servant
+from demijohn._lib.later import logger_of
 from demijohn.app.dispatch import Call
 
 __all__ = ["Inlining", "Trial"]
 
-logger = logging.getLogger("demijohn.threads")
+logger = logger_of("demijohn.threads")
 
 _ENOUGH: Final = 50
 """So many quick calls in a row say that a handler is trivial."""
@@ -79,11 +79,11 @@ class Inlining:
     """Watches the `def` handlers of an app in development.
 
     Args:
-        tell: Takes what there is to say.
+        tell: Takes what there is to say; the log otherwise.
     """
 
-    def __init__(self, tell: Callable[[str], object] = logger.info) -> None:
-        self._tell = tell
+    def __init__(self, tell: Callable[[str], object] | None = None) -> None:
+        self._tell = logger.info if tell is None else tell
         self._told = 0
 
     def watch(self, call: Call, *, what: str, decorator: str) -> None:

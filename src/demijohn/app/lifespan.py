@@ -1,11 +1,10 @@
 """Start-up and shutdown: functions and context managers, ended in reverse order."""
 
-import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypeAlias
 
-from demijohn._lib.later import asyncio
+from demijohn._lib.later import asyncio, inspect
 from demijohn.app.hooks import call_with_app
 
 __all__ = ["Lifespan", "LifespanPart"]

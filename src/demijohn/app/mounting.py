@@ -1,6 +1,5 @@
 """Foreign apps under a prefix: ASGI as it is, WSGI in a worker thread."""
 
-import inspect
 import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, MutableMapping
@@ -8,7 +7,7 @@ from typing import IO, Any
 from urllib.parse import quote, unquote
 
 from demijohn._lib.concurrency import Pool, run_in_thread
-from demijohn._lib.later import asyncio, tempfile
+from demijohn._lib.later import asyncio, inspect, tempfile
 from demijohn.app.dispatch import Call
 from demijohn.errors import DemijohnError
 from demijohn.http import ClientDisconnected, Request, Response, StreamResponse

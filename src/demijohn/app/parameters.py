@@ -1,10 +1,10 @@
 """What a handler may ask for, and the markers that say where a value comes from."""
 
 import builtins
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, TypedDict, TypeVar, Unpack
 
+from demijohn._lib.later import inspect
 from demijohn._lib.sentinels import MISSING
 from demijohn.errors import ConfigurationError
 from demijohn.schema import Field
@@ -239,7 +239,7 @@ class HandlerParameter:
         type: Any,  # noqa: A002 - what it is called everywhere
         metadata: tuple[Any, ...],
         default: Any,
-        kind: inspect._ParameterKind,
+        kind: "inspect._ParameterKind",
         function: Callable[..., Any],
     ) -> None:
         self.name = name

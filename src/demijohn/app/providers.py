@@ -1,11 +1,10 @@
 """Providers: what is known of one service, and what is said when it cannot be made."""
 
-import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
-from demijohn._lib.later import asyncio
+from demijohn._lib.later import asyncio, inspect
 from demijohn._lib.sentinels import MISSING
 from demijohn._lib.source import place_of
 from demijohn.app.plans import Plan

@@ -1,11 +1,11 @@
 """What an app and a blueprint share: routes, hooks, error handlers, commands, nested blueprints, mounts."""
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack, overload
 
 from demijohn._lib.elsewhere import translation
+from demijohn._lib.later import inspect
 from demijohn._lib.source import caller
 from demijohn.app.failures import ErrorHandler, Failures
 from demijohn.app.views import View, methods_of

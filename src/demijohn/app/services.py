@@ -1,13 +1,12 @@
 """Services: values that handlers, commands, tasks and tests ask for by type, with a scope and a clean-up."""
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import CoroutineType
 from typing import Any, TypeVar, cast
 
 from demijohn._lib.concurrency import find_servant
-from demijohn._lib.later import asyncio
+from demijohn._lib.later import asyncio, logger_of
 from demijohn._lib.sentinels import MISSING
 from demijohn._lib.text import listing
 from demijohn.app.binders import Binders
@@ -35,7 +34,7 @@ __all__ = ["ServiceScope", "Services"]
 
 T = TypeVar("T")
 
-logger = logging.getLogger("demijohn.app")
+logger = logger_of("demijohn.app")
 
 
 class Services:

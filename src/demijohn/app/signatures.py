@@ -1,13 +1,13 @@
 """Reading a signature: names, types with their metadata, defaults."""
 
 import functools
-import inspect
 import sys
 import types
 import typing
 from collections.abc import Callable, Iterator
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from demijohn._lib.later import inspect
 from demijohn._lib.sentinels import MISSING
 from demijohn._lib.source import place_of
 from demijohn.app.parameters import HandlerParameter, Marker
@@ -105,7 +105,7 @@ def read_parameters(function: Callable[..., Any]) -> list[HandlerParameter]:
 
 
 def make_parameter(
-    name: str, annotation: Any, default: Any, kind: inspect._ParameterKind, function: Callable[..., Any]
+    name: str, annotation: Any, default: Any, kind: "inspect._ParameterKind", function: Callable[..., Any]
 ) -> HandlerParameter:
     """Take an annotation apart (Any: annotations and defaults are of many types)."""
     tp = annotation

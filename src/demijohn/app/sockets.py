@@ -1,11 +1,10 @@
 """WebSockets: from an ASGI scope to the handler of a route, with the guards, hooks and services of a request."""
 
-import logging
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
 from demijohn._lib.concurrency import Lease
-from demijohn._lib.later import asyncio
+from demijohn._lib.later import asyncio, logger_of
 from demijohn.app.asgi import read_path
 from demijohn.app.context import running
 from demijohn.app.dispatch import Call, Surroundings, end_unit, run_call
@@ -20,7 +19,7 @@ __all__ = ["SocketRunner", "compile_socket_runner", "serve_websocket"]
 
 SocketRunner: TypeAlias = Callable[[WebSocket], Awaitable[None]]
 
-logger = logging.getLogger("demijohn.app")
+logger = logger_of("demijohn.app")
 
 GOING_AWAY = 1001
 NOT_ACCEPTED = 1003

@@ -1,6 +1,5 @@
 """Generators as answers: what they yield is written item by item, in the format that suits it."""
 
-import inspect
 import types
 from collections import deque
 from collections.abc import (
@@ -16,7 +15,7 @@ from collections.abc import (
 from functools import partial
 from typing import Annotated, Any, ClassVar, Protocol, TypeAlias, Union, get_args, get_origin
 
-from demijohn._lib.later import asyncio
+from demijohn._lib.later import asyncio, inspect
 from demijohn._lib.stepping import Step
 from demijohn.app.signatures import bare, return_hint
 from demijohn.http import EventStreamResponse, Request, Response, ServerSentEvent, StreamResponse

@@ -1,11 +1,11 @@
 """`url_for` and the functions that add to the running request."""
 
-import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial, wraps
 from typing import Any, TypeVar
 
 from demijohn._lib.concurrency import find_servant
+from demijohn._lib.later import inspect
 from demijohn.app.context import current, running
 from demijohn.errors import OutsideContext
 from demijohn.http import Request

@@ -1,9 +1,10 @@
 """Class-based views: one class, a method for each HTTP method."""
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
+
+from demijohn._lib.later import inspect
 
 __all__ = ["View", "methods_of", "view_function"]
 

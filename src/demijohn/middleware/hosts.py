@@ -1,10 +1,10 @@
 """Allowed hosts: a request that names another host is refused before anything believes it."""
 
 import ipaddress
-import logging
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from demijohn._lib.later import logger_of
 from demijohn.errors import BadRequest, ConfigurationError
 from demijohn.http import Request
 
@@ -15,7 +15,7 @@ _MOST_PASSED = 1024
 _MOST_TOLD = 3
 _LOOPBACK = ("localhost", ".localhost", "127.0.0.1", "[::1]", "0.0.0.0")  # noqa: S104 - what a browser may be given
 
-logger = logging.getLogger("demijohn.security")
+logger = logger_of("demijohn.security")
 
 
 class Host(NamedTuple):

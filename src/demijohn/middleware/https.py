@@ -1,8 +1,8 @@
 """From http to https, in production."""
 
-import logging
 from collections.abc import Iterable
 
+from demijohn._lib.later import logger_of
 from demijohn.errors import Forbidden
 from demijohn.http import RedirectResponse, Request, Response
 from demijohn.middleware.hosts import is_loopback, parse_host
@@ -10,7 +10,7 @@ from demijohn.middleware.marks import Next
 
 __all__ = ["HTTPSRedirect"]
 
-logger = logging.getLogger("demijohn.security")
+logger = logger_of("demijohn.security")
 
 
 class HTTPSRedirect:

@@ -1,13 +1,12 @@
 """Rate limits: how often a client may ask, and the standard headers that tell it."""
 
-import inspect
 import ipaddress
-import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
+from demijohn._lib.later import inspect, logger_of
 from demijohn._lib.translation import gettext, ngettext
 from demijohn.errors import ConfigurationError, TooManyRequests
 from demijohn.http import Request, Response
@@ -43,7 +42,7 @@ _UNITS = {
     "d": 86400.0,
 }
 
-logger = logging.getLogger("demijohn.security")
+logger = logger_of("demijohn.security")
 
 
 class Rate(NamedTuple):

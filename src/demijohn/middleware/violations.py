@@ -1,6 +1,5 @@
 """Reports that browsers send when a page breaks its content security policy."""
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,6 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from demijohn._lib.later import logger_of
 from demijohn.errors import BadRequest, ContentTooLarge
 from demijohn.http import Request, Response
 
@@ -21,7 +21,7 @@ _MOST_REPORTS = 50
 _MOST_TOLD = 500
 _MOST_TEXT = 500
 
-logger = logging.getLogger("demijohn.security")
+logger = logger_of("demijohn.security")
 
 
 class Violation(NamedTuple):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from urllib.parse import quote, quote_plus
 
+from demijohn._lib.later import inspect
 from demijohn._lib.paths import PATH_SAFE
 from demijohn._lib.sentinels import MISSING
 from demijohn._lib.text import did_you_mean, listing

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from demijohn._lib import source
+from demijohn._lib.later import inspect
 from demijohn.errors import ConfigurationError
 from demijohn.routing.pattern import Parameter, Pattern, parse_host, parse_path
 
