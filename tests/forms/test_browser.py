@@ -220,3 +220,38 @@ async def test_a_list_is_searched_while_one_types(browser: Any, site: str) -> No
     assert "q=nothing" in page.url
     assert await page.input_value("[name=q]") == "nothing"
     assert said == []
+
+
+async def test_htmx_gets_the_form_and_no_page(browser: Any, site: str) -> None:
+    """What comes back to a form, its rows and a search within it is the form: with errors, filled again, as 422."""
+    page, said = await open_page(browser)
+    answers: list[tuple[int, str]] = []
+
+    async def note(response: Any) -> None:
+        if response.request.method == "POST" and "hx-request" in response.request.headers:
+            answers.append((response.status, await response.text()))
+
+    page.on("response", note)
+    await page.goto(f"{site}/quick")
+    await page.evaluate("document.querySelectorAll('form').forEach(form => form.noValidate = true)")
+    async with page.expect_response(lambda response: response.request.method == "POST") as sent:
+        await page.get_by_role("button", name="Save").click()
+    await (await sent.value).finished()
+    await page.locator(".error-summary").wait_for()
+    assert await page.get_by_role("heading", name="Quick").is_visible()  # the rest of the page stays
+    await page.goto(f"{site}/order")
+    async with page.expect_response(lambda response: response.request.method == "POST") as sent:
+        await page.get_by_role("button", name="Add another").click()
+    await (await sent.value).finished()
+    await page.locator('[name="lines-1-text"]').wait_for()
+    await page.goto(f"{site}/product")
+    async with page.expect_response(lambda response: response.request.method == "POST") as sent:
+        await page.get_by_label("Search Maker").press_sequentially("Maker 077")
+    await page.locator("option", has_text="Maker 077").wait_for(state="attached")
+    assert [status for status, _text in answers[:2]] == [422, 200]
+    assert len(answers) >= 3
+    for _status, text in answers:
+        assert text.startswith("<form ")
+        assert text.endswith("</form>")
+    assert [line for line in said if "422" not in line] == []
+    await page.context.close()

@@ -1,6 +1,7 @@
 """`Forms`: the battery that binds forms to the parameters of handlers."""
 
 import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -194,10 +195,22 @@ def _unknown(form: BaseForm, request: Request, sent: Sent) -> Sequence[FieldErro
 
 
 def _finish(form: BaseForm, request: Request, response: Response) -> Response | None:
-    """Send a page with errors as 422; have htmx go where the answer to its form leads."""
-    if form.errors and response.status == 200 and (response.content_type or "").startswith("text/html"):
-        response.status = 422
+    """Send a page with errors as 422; give htmx the form alone, or have it go where the answer leads."""
+    if (response.content_type or "").startswith("text/html") and isinstance(response.body, bytes):
+        if form.errors and response.status == 200:
+            response.status = 422
+        if request.htmx and form.is_part(request.htmx.target_id or ""):
+            response.body = _cut_out(response.body, form.form_id) or response.body
     elif 300 <= response.status < 400 and request.htmx.target_id == form.form_id and "location" in response.headers:
         # The script would follow by itself and look for the form in that page.
         return Response(b"", 204, {"HX-Redirect": response.headers["location"]})
     return None
+
+
+def _cut_out(page: bytes, form_id: str) -> bytes | None:
+    """Return a form out of the page that it was rendered in, or None where it is not in there.
+
+    Forms do not nest, and texts in them are escaped: it ends at the first end tag.
+    """
+    found = re.search(rb'<form [^>]*id="%s".*?</form>' % re.escape(form_id.encode()), page, re.DOTALL)
+    return found[0] if found is not None else None

@@ -217,6 +217,13 @@ class BaseForm:
         """Return whether a control of this form, or of its rows, has a name."""
         return name in self.bound_fields or any(rows.knows(name) for rows in self.row_sets.values())
 
+    def is_part(self, element_id: str) -> bool:
+        """Return whether an element of the page is this form, or stands in it: its rows, what a relation offers."""
+        if element_id == self.form_id or any(rows.id == element_id for rows in self.row_sets.values()):
+            return True
+        forms = (self, *(row for rows in self.row_sets.values() for row in rows))
+        return any(f"{bound.id}_options" == element_id for form in forms for bound in form)
+
     def act(self) -> bool:
         """Do what the button asks for that sent the form: search, or change rows.
 
