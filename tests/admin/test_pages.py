@@ -155,3 +155,38 @@ async def test_what_options_mean_is_found_once(sqlite: Database, door: Door) -> 
     admin.register(Tag)(ModelAdmin)
     assert admin.admin_for(Tag) is not plain
     assert admin.plan(admin.find("post")) is not plan
+
+
+async def test_who_may_not_see_a_model_sees_keys(sqlite: Database, open_site: Open, door: Door) -> None:
+    """Labels and fields of objects that somebody may not see are nowhere: cells, choices, filters, files, history."""
+
+    class Options(ModelAdmin):
+        list_display = ["title", "author", "editor__email", "tags"]
+        list_filter = ["author"]
+        readonly_fields = ["editor"]
+
+    client = await open_site(sqlite, (Post, Options))
+    everything = (await client.get("/admin/post/")).text
+    assert "Ann" in everything
+    assert "bob@example.org" in everything
+    assert "python" in everything
+    door.person = Person(may={"post.view", "post.edit", "post.add"})
+    for path in (
+        "post/", "post/?choose=author", "post/?choose=author&find=ann", "post/?author=1", "post/1/", "post/add/",
+        "post/export/", "post/1/history/",
+    ):  # fmt: skip
+        answer = await client.get(f"/admin/{path}")
+        assert answer.status_code == 200, path
+        for word in ("Ann<", "Ann,", "Bob", "example.org", "python"):
+            assert word not in answer.text, (path, word)
+    assert "Writer 1" in (await client.get("/admin/post/")).text
+    assert "Writer 1" in (await client.get("/admin/post/export/")).text
+    assert "Writer 2" in (await client.get("/admin/post/1/")).text  # the editor, which is only shown
+    form = (await client.get("/admin/post/add/")).text
+    assert re.search(r'<option value="1"[^>]*>Writer 1<', form)
+    searched = await client.post("/admin/post/add/", data={"_action": "search:author", "_search_author": "bo"})
+    assert "Writer 1<" in searched.text
+    door.person = Person(may={"post.view", "post.edit", "writer.view"})
+    page = (await client.get("/admin/post/")).text
+    assert "Ann" in page
+    assert "python" not in page

@@ -70,6 +70,10 @@ class Visit:
             return bool(admin.has_view_permission(self.user, obj) or admin.has_change_permission(self.user, obj))
         return bool(getattr(admin, f"has_{action}_permission")(self.user, obj))
 
+    def sees(self, admin: Any, obj: Any = None) -> bool:
+        """Return whether the user may see the objects of a model, or this one; others are shown by their key."""
+        return self.may(admin, "view") or (obj is not None and self.may(admin, "view", obj))
+
     def has(self, permission: str, obj: Any = None) -> bool:
         """Return whether the user has a permission by its full name."""
         return self.access.may(self.user, permission, obj)

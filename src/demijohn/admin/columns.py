@@ -2,15 +2,18 @@
 
 import enum
 from collections.abc import Callable, Sequence
+from copy import copy
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from markupsafe import Markup, escape
 
 from demijohn._lib.translation import gettext as _
-from demijohn.admin.naming import humanize, label_of
+from demijohn.admin.access import Visit
+from demijohn.admin.naming import bare_label, humanize, label_of, text_key
 from demijohn.admin.options import Display, ModelAdmin
 from demijohn.admin.paths import Path, read_path
 from demijohn.app.context import find_unit
@@ -18,7 +21,7 @@ from demijohn.db import Model
 from demijohn.db.descriptions import describe
 from demijohn.schema import to_json
 
-__all__ = ["Column", "Shown", "columns_of", "default_columns", "make_column", "moment", "text_of"]
+__all__ = ["Column", "Shown", "columns_of", "default_columns", "make_column", "moment", "related_label", "text_of"]
 
 LONGEST = 140
 _NUMBERS = (int, float, Decimal)
@@ -136,9 +139,39 @@ class Column:
     def __repr__(self) -> str:
         return f"<Column {self.name}>"
 
+    def for_visit(self, visit: Visit, admin: ModelAdmin) -> "Column":
+        """Return the column as a user may see it: of objects that they may not see it tells the keys, and no fields."""
+        path = self.path
+        if path is None or not path.links or all(visit.sees(admin.site.admin_for(link.cls)) for link in path.links):
+            return self
+        column = copy(self)
+        column.get = partial(_visible, visit, admin.site, path)
+        return column
+
     def cell(self, obj: Any) -> Markup:
         """Return what the column shows of an object (Any: of the model)."""
         return Markup(self.shown(self.get(obj)))  # noqa: S704 - escaped by `Shown`
+
+
+def _visible(visit: Visit, site: Any, path: Path, obj: Any) -> Any:
+    """Return what a user may see at the end of a path (Any: the site, an object, a value)."""
+    for name, link in zip(path.names, path.links, strict=False):
+        obj = getattr(obj, name)
+        if obj is None:
+            return None
+        target = site.admin_for(link.cls)
+        if name == path.names[-1] and len(path.names) == len(path.links):
+            if isinstance(obj, list):
+                return [related_label(visit, target, one) for one in obj]
+            return related_label(visit, target, obj)
+        if not visit.sees(target, obj):
+            return None
+    return getattr(obj, path.names[-1])
+
+
+def related_label(visit: Visit, target: ModelAdmin, obj: Any) -> str:
+    """Return the label of an object, or its key where the user may not see it (Any: of the model)."""
+    return label_of(obj) if visit.sees(target, obj) else bare_label(type(obj), text_key(obj))
 
 
 def make_column(admin: ModelAdmin, given: Any, *, option: str = "list_display") -> Column:

@@ -1,20 +1,20 @@
 """Forms of objects: which fields a user may set, the form that has them, and saving with its history."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from demijohn.admin.access import Visit
 from demijohn.admin.columns import text_of
 from demijohn.admin.finding import existing
 from demijohn.admin.inlines import Inline, fields_of, relation_of, rows_for
-from demijohn.admin.naming import key_names, text_key
+from demijohn.admin.naming import bare_label, key_names, text_key
 from demijohn.admin.options import ModelAdmin, fixed_names
 from demijohn.admin.showing import Fieldset, ShownField, fieldsets_of, show_field
 from demijohn.app import current
 from demijohn.db import Model, QuerySet
 from demijohn.db.descriptions import describe
-from demijohn.forms import CheckBoxes, FormField, FormPlan, ModelForm, Radios, RelationSelect, Rows, Widget
-from demijohn.schema import records_of
+from demijohn.forms import BaseForm, CheckBoxes, FormField, FormPlan, ModelForm, Radios, RelationSelect, Rows, Widget
+from demijohn.schema import Choice, records_of
 
 __all__ = ["Editor", "Group"]
 
@@ -27,6 +27,35 @@ class Group(NamedTuple):
     fieldset: Fieldset
     lines: Sequence[Sequence[Any]]
     has_errors: bool
+
+
+class _Discreet(BaseForm):
+    """Keeps from a form what a user may not see: relations offer keys in place of labels, and are not searched."""
+
+    site: ClassVar[Any]
+
+    async def offer_choices(self) -> None:
+        """Load the records that relations offer, and take the labels away that are not to be seen."""
+        visit: Visit = current.request.g.admin_visit
+        hidden = [
+            bound
+            for form in (self, *(row for rows in self.row_sets.values() for row in rows))
+            for bound in form
+            if bound.spec.relation is not None and not visit.sees(self.site.admin_for(bound.spec.relation.target))
+        ]
+        for bound in hidden:
+            bound.search = ""
+        await super().offer_choices()
+        for bound in hidden:
+            target = bound.spec.relation.target
+            if bound.offered is not None:
+                bound.offered = bound.offered._replace(items=_bare(target, bound.offered.items))
+            bound.chosen = _bare(target, bound.chosen)
+
+
+def _bare(target: type[Any], choices: Sequence[Choice]) -> tuple[Choice, ...]:
+    """Return choices without what their objects are called, in an order that does not tell it either."""
+    return tuple(sorted(Choice(key, bare_label(target, key)) for key, _label in choices))
 
 
 class Editor:
@@ -123,8 +152,8 @@ class Editor:
         widgets = {name: widget for name, widget in self._widgets().items() if name in self.names}
         made: type[ModelForm[Any]] = type(parent)(
             f"{model.__name__}AdminForm",
-            (parent,),
-            {"__module__": __name__},
+            (_Discreet, parent),
+            {"__module__": __name__, "site": self.admin.site},
             fields=self.names,
             queries={**queries, **{k: v for k, v in parent.own_queries.items() if k in self.names}},
             widgets={**widgets, **{k: v for k, v in parent.own_widgets.items() if k in self.names}},

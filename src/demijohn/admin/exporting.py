@@ -26,7 +26,7 @@ def export(listing: Listing) -> StreamResponse:
 
 async def _lines(listing: Listing) -> AsyncIterator[str]:
     plan = listing.plan
-    columns = plan.columns
+    columns = listing.columns
     names = ["key", *(column.name for column in columns)]
     yield "\ufeff"  # a spreadsheet reads it as UTF-8 then
     for line in csv_rows((), columns=names):

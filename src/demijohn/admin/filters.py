@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from demijohn._lib.translation import gettext as _
 from demijohn.admin.database import have_keys
-from demijohn.admin.naming import NoSuchKey, humanize, key_names, label_of, read_key, text_key
+from demijohn.admin.naming import NoSuchKey, bare_label, humanize, key_names, label_of, read_key, text_key
 from demijohn.admin.options import ModelAdmin
 from demijohn.admin.paths import Path, read_path
 from demijohn.db import Model, QuerySet, now
@@ -270,8 +270,8 @@ class RelationFilter(Filter):
         else:
             # A search of fields that they may not see would tell letter by letter what those hold.
             word = text.strip().lower()
-            found = [one for one in await query.limit(_MOST_LABELS).all() if word in label_of(one).lower()]
-        choices = [Choice(text_key(one), label_of(one)) for one in found[:MOST_CHOICES]]
+            found = [one for one in await query.limit(_MOST_LABELS).all() if word in self.label_for(one, user).lower()]
+        choices = [Choice(text_key(one), self.label_for(one, user)) for one in found[:MOST_CHOICES]]
         if not text and self.path is not None and (self.path.is_many or self.path.link.target.nullable):
             choices.append(Choice("null", _("None")))
         return choices, len(found) > MOST_CHOICES
@@ -285,7 +285,18 @@ class RelationFilter(Filter):
             found = await target.query(user).get(read_key(target.model, value))
         except NoSuchKey:
             return value
-        return value if found is None else label_of(found)
+        return value if found is None else self.label_for(found, user)
+
+    def label_for(self, obj: Any, user: Any) -> str:
+        """Return what an object is called, or its key where they may not see it.
+
+        Any: an object of the model, a user of any class.
+        """
+        target = self.target()
+        for one in (None, obj):
+            if target.has_view_permission(user, one) or target.has_change_permission(user, one):
+                return label_of(obj)
+        return bare_label(type(obj), text_key(obj))
 
     def apply(self, query: QuerySet[Any], value: str) -> QuerySet[Any]:
         """Return the query for objects that point to the chosen one."""

@@ -120,7 +120,7 @@ async def entries_of(admin: ModelAdmin, obj: Any, *, limit: int = 100) -> list[L
 def hidden_names(visit: Visit, admin: ModelAdmin, obj: Any) -> set[str]:
     """Return what a history does not tell a user of an object: what its page does not show them (Any: of the model).
 
-    That are fields that nobody sees there, those that this user does not, and rows of a model that they may not see.
+    That are fields that nobody sees there, those that this user does not, and objects of a model that they may not see.
     """
     found = set(admin.exclude)
     if type(admin).fields_for is not ModelAdmin.fields_for or type(admin).fieldsets_for is not ModelAdmin.fieldsets_for:
@@ -130,7 +130,7 @@ def hidden_names(visit: Visit, admin: ModelAdmin, obj: Any) -> set[str]:
                 shown.update([entry] if isinstance(entry, str) else entry)
         found |= {name for name, _field in _fields(admin) if name not in shown}
     for name, relation in records_of(admin.model).relations.items():
-        if relation.kind == "has_many" and not visit.may(admin.site.admin_for(relation.target), "view"):
+        if not visit.may(admin.site.admin_for(relation.target), "view"):
             found.add(name)
     return found
 

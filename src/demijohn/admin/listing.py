@@ -181,6 +181,7 @@ class Listing:
             if any(span.values()):
                 self.given[name] = f"{span.get('from', '')}..{span.get('to', '')}"
         self.text = self.given.get("q", "")
+        self.columns = [column.for_visit(visit, self.admin) for column in self.plan.columns]
         self.sorts = self._sorts(self.given.get("sort", ""))
         self.after = self.given.get("after")
         self.page = self._page(self.given.get("page", "1"))
@@ -345,7 +346,7 @@ class Listing:
 
     def _row(self, obj: Any) -> Row:
         key = text_key(obj)
-        return Row(key, f"{self.base}{key}/", obj, [column.shown(column.get(obj)) for column in self.plan.columns])
+        return Row(key, f"{self.base}{key}/", obj, [column.shown(column.get(obj)) for column in self.columns])
 
     def _heading(self, column: Column) -> Heading:
         direction, place = "", 0

@@ -14,6 +14,7 @@ from demijohn.schema import convert
 
 __all__ = [
     "NoSuchKey",
+    "bare_label",
     "battery_of",
     "humanize",
     "key_names",
@@ -79,6 +80,11 @@ def label_of(obj: Any) -> str:
     if labeler is None:
         labeler = _labelers[cls] = _labeler(cls)
     return labeler(obj)
+
+
+def bare_label(cls: type[Any], key: str) -> str:
+    """Return what stands in place of the label of an object that may not be seen: its model and its key."""
+    return f"{humanize(cls.__name__)} {key}"
 
 
 def label_field(cls: type[Any]) -> str | None:

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from markupsafe import Markup, escape
 
 from demijohn.admin.access import Visit
-from demijohn.admin.columns import Shown, make_column, text_of
-from demijohn.admin.naming import label_of, text_key
+from demijohn.admin.columns import Shown, make_column, related_label, text_of
+from demijohn.admin.naming import text_key
 from demijohn.admin.options import ModelAdmin
 from demijohn.db import Model
 from demijohn.db.descriptions import describe
@@ -70,7 +70,7 @@ def default_fields(admin: ModelAdmin) -> list[str]:
 
 def show_field(visit: Visit, admin: ModelAdmin, obj: Any, given: Any) -> ShownField:
     """Return a field, or what a function makes, as a page shows it (Any: of the model)."""
-    column = make_column(admin, given, option="readonly_fields")
+    column = make_column(admin, given, option="readonly_fields").for_visit(visit, admin)
     field = describe(admin.model).get(column.name)
     link = None if field is None else field.extra.get("relation")
     if link is not None:
@@ -94,11 +94,12 @@ def _related(visit: Visit, admin: ModelAdmin, value: Any) -> Markup:
 
 
 def related_link(visit: Visit, admin: ModelAdmin, obj: Model) -> Markup:
-    """Return the label of an object, with a link to its page where the user may see that."""
+    """Return the label of an object with a link to its page; where the user may not see it, its key alone."""
     target = admin.site.find_for(type(obj))
+    label = related_label(visit, admin.site.admin_for(type(obj)), obj)
     if target is None or not visit.may(target, "view"):
-        return escape(label_of(obj))
-    return Markup('<a href="{}">{}</a>').format(visit.url(target.slug, text_key(obj)), label_of(obj))
+        return escape(label)
+    return Markup('<a href="{}">{}</a>').format(visit.url(target.slug, text_key(obj)), label)
 
 
 def show_fields(visit: Visit, admin: ModelAdmin, obj: Any) -> list[tuple[Fieldset, list[ShownField]]]:

@@ -218,7 +218,10 @@ class BaseForm:
         return name in self.bound_fields or any(rows.knows(name) for rows in self.row_sets.values())
 
     def is_part(self, element_id: str) -> bool:
-        """Return whether an element of the page is this form, or stands in it: its rows, what a relation offers."""
+        """Return whether an element of the page is this form, or a part of it.
+
+        Parts are its rows, and what a relation offers.
+        """
         if element_id == self.form_id or any(rows.id == element_id for rows in self.row_sets.values()):
             return True
         forms = (self, *(row for rows in self.row_sets.values() for row in rows))
