@@ -2,11 +2,33 @@
 
 import pytest
 
-from demijohn.auth import Group, UnknownPermission, all_permissions, normalize_email, permission_for, policy
-from demijohn.auth.permissions import policies
+from demijohn import App
+from demijohn.auth import (
+    Auth,
+    Group,
+    UnknownPermission,
+    all_permissions,
+    normalize_email,
+    permission_for,
+    policy,
+    requires,
+)
+from demijohn.auth import User as BaseUser
 from demijohn.db import Database, UniqueViolation, max_queries
 from demijohn.errors import ConfigurationError, ValidationFailed
-from tests.auth.site import Article, User
+from tests.auth.site import Article, User, make_app
+
+
+class Member(BaseUser):
+    """A user of another app."""
+
+    __tablename__ = "club_member"
+
+
+@policy("article.publish")
+def members_publish(user: Member, article: Article) -> bool:
+    """Every member, and nobody of the site."""
+    return True
 
 
 def test_every_model_has_its_names() -> None:
@@ -116,7 +138,47 @@ def test_policies_that_cannot_be_asked() -> None:
         with pytest.raises(ConfigurationError) as caught:
             policy("article.edit")(function)  # type: ignore[type-var]
         assert caught.value.code == "DJN-923"
-    assert policies()["article.edit"].__name__ == "may_edit"
+
+
+async def test_two_apps_of_a_process_keep_apart(database: Database) -> None:
+    """Permissions of their own, policies and guards of one app are not those of another beside it."""
+
+    first, second = make_app(database, permissions=["site.export"]), App()
+    second.use(database)
+    other = second.use(Auth(Member, permissions=["club.close"]))
+
+    @other.policy("article.delete")
+    def nobody_deletes(user: Member, article: Article) -> bool:
+        return False
+
+    @second.get("/close")
+    @requires("club.close")
+    def close() -> str:
+        return "closed"
+
+    second.freeze()
+    first.freeze()
+    assert "site.export" in first.batteries["auth"].permissions
+    assert "site.export" not in other.permissions
+    assert "club.close" not in first.batteries["auth"].permissions
+    assert [one.text for one in first.run_checks() if one.id.startswith("auth.")] == []
+    assert [one.text for one in second.run_checks() if one.id.startswith("auth.")] == []
+
+    async def ask() -> None:
+        ann = User(email="ann@example.org", display_name="Ann", permissions=["article.delete"])
+        mia = Member(email="mia@example.org", permissions=["article.delete"])
+        article = Article(title="A")
+        assert mia.can("article.publish", article)
+        assert not ann.can("article.publish", article)
+        assert not mia.can("article.delete", article)
+        assert ann.can("article.delete", article)
+        assert mia.can("club.close") is False
+        with pytest.raises(UnknownPermission):
+            ann.can("club.close")
+        with pytest.raises(UnknownPermission):
+            mia.grant("site.export")
+
+    await database.run(ask())
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """`Auth`: the battery that gives an app accounts."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from weakref import WeakSet
 
 from demijohn._lib.sentinels import MISSING
 from demijohn.app import url_for
@@ -11,7 +12,7 @@ from demijohn.auth import checking, logins
 from demijohn.auth.guards import AccessGuard
 from demijohn.auth.models import User, new_stamp
 from demijohn.auth.passwords import Passwords
-from demijohn.auth.permissions import all_permissions, declare
+from demijohn.auth.permissions import Permissions, add_policy, use_permissions
 from demijohn.auth.throttle import Throttle
 from demijohn.errors import ConfigurationError
 from demijohn.http import URL, Accept, Connection, Request, redirect
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Auth"]
 
 U = TypeVar("U", bound=User)
+F = TypeVar("F", bound=Callable[..., bool])
 
 
 class Auth(Generic[U]):
@@ -92,7 +94,9 @@ class Auth(Generic[U]):
         self._signup_fields = signup_fields
         self._stand_in: U | None = None
         self._app: App | None = None
-        declare(permissions)
+        self.known = Permissions(permissions)
+        self.guards: WeakSet[AccessGuard] = WeakSet()
+        """What the routes of the app demand of their visitors."""
 
     @property
     def classes(self) -> tuple[type[User], ...]:
@@ -102,7 +106,29 @@ class Auth(Generic[U]):
     @property
     def permissions(self) -> list[str]:
         """Return the names of all permissions, sorted."""
-        return all_permissions()
+        return self.known.all()
+
+    def policy(self, permission: str, /) -> Callable[[F], F]:
+        """Let a function decide about one object in this app alone.
+
+        `demijohn.auth.policy` does so for a model of users, wherever it is used.
+
+        Raises:
+            ConfigurationError: It is a coroutine function, takes other arguments, or there is another one (`DJN-923`).
+
+        Example:
+            ```python notest
+            @auth.policy("post.edit")
+            def may_edit(user: User, post: Post) -> bool:
+                return post.author_id == user.id
+            ```
+        """
+
+        def register(function: F) -> F:
+            add_policy(self.known, permission, function)
+            return function
+
+        return register
 
     @property
     def stand_in(self) -> U:
@@ -117,6 +143,7 @@ class Auth(Generic[U]):
     def install(self, app: "App") -> None:
         """Plug into the app: services, pages, checks, commands, test helper."""
         self._app = app
+        use_permissions(self.model, self.known)
         app.provide(Auth, value=self)
         app.policy_types.update(self.classes)
         for cls in self.classes:

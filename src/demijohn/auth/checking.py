@@ -8,15 +8,16 @@ from demijohn._lib.text import did_you_mean
 from demijohn.app import CheckMessage, Operation
 from demijohn.app.signatures import stripped
 from demijohn.auth.guards import AccessGuard, declared_guards
-from demijohn.auth.permissions import all_permissions, policies
 
 __all__ = ["check", "policy_of"]
 
 
 def check(app: Any) -> Iterator[CheckMessage]:
     """Yield what is wrong with the guards, permissions and policies of an app (Any: the app)."""
-    known = all_permissions()
-    for guard in declared_guards:
+    auth = app.batteries["auth"]
+    known = auth.permissions
+    # Guards that another app of the process carries are no business of this one.
+    for guard in [*auth.guards, *(one for one in declared_guards if not one.is_used)]:
         for permission in guard.permissions:
             if permission not in known:
                 yield CheckMessage(
@@ -34,7 +35,7 @@ def check(app: Any) -> Iterator[CheckMessage]:
                 hint="Put the decorator that wraps it below, or use functools.wraps in it; or include the blueprint.",
                 place=guard.place,
             )
-    for permission, function in policies().items():
+    for permission, function in auth.known.policies_for(auth.model):
         if permission not in known:
             yield CheckMessage(
                 level="error",

@@ -67,6 +67,8 @@ class AccessGuard:
                 fix="auth = app.use(Auth(User))",
                 code="DJN-922",
             )
+        if "auth" in app.batteries:
+            app.batteries["auth"].guards.add(self)
 
     def __call__(self, request: Connection, /) -> Awaitable[None] | None:
         """Let the request pass.

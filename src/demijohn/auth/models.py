@@ -9,7 +9,7 @@ from sqlalchemy.orm import validates
 
 from demijohn._lib.translation import gettext_lazy as _
 from demijohn.auth.passwords import passwords_here
-from demijohn.auth.permissions import check_known, find_policy
+from demijohn.auth.permissions import permissions_here
 from demijohn.db import Mapped, Model, column, many_to_many, now
 
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ class _Holder:
         Raises:
             UnknownPermission: Nothing has a permission of that name.
         """
+        known = permissions_here(self if isinstance(self, User) else None)
         for name in permissions:
-            check_known(name)
+            known.check(name)
         self.permissions = sorted({*self.permissions, *permissions})
 
     def revoke(self, *permissions: str) -> None:
@@ -176,13 +177,14 @@ class User(_Holder, Model):
         Example:
             if user.can("post.edit", post): ...
         """
-        check_known(permission)
+        known = permissions_here(self)
+        known.check(permission)
         if not self.is_active:
             return False
         if self.is_superuser:
             return True
         if obj is not None:
-            policy = find_policy(permission)
+            policy = known.find_policy(permission, self)
             if policy is not None:
                 return bool(policy(self, obj))
         return permission in self.all_permissions
