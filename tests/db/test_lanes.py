@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from sqlalchemy import and_, event, not_, or_
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import attributes
+from sqlalchemy.sql.elements import BinaryExpression
 
 from demijohn.db import (
     Database,
@@ -380,6 +381,39 @@ async def test_shapes_are_bounded(sqlite: Database) -> None:
     assert len(sqlite.resources()[0].recipes) <= 1000
 
 
+async def test_what_is_cached_is_bounded(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many shapes are learnt, only so many recipes, compiled statements and parts of queries are alive."""
+    monkeypatch.setattr("demijohn.db.lanes._LIMIT", 40)
+    async with sqlite.unit():
+        await sqlite.create_all(Base)
+
+    def query(number: int) -> QuerySet[Any]:
+        bits = f"{number:b}"
+        return Maker.where(*(Maker.name == bit if bit == "1" else Maker.id > 3 for bit in bits))
+
+    def alive() -> tuple[int, int]:
+        gc.collect()
+        objects = gc.get_objects()
+        return sum(type(one) is Recipe for one in objects), sum(type(one) is BinaryExpression for one in objects)
+
+    counts = []
+    cache: Any = sqlite.resources()[0].engine._compiled_cache
+    cache.capacity = 40
+    for start in (128, 192, 256, 320):
+        for number in range(start, start + 64):
+            for _ in range(2):  # the second time it is learnt
+                async with sqlite.unit():
+                    await query(number)
+        counts.append(alive())
+    recipes = sqlite.resources()[0].recipes
+    assert len(recipes) <= 40
+    assert sum(type(one) is Recipe for one in recipes.values()) > 30
+    assert len(cache) <= cache.capacity * 1.5
+    (made, expressions), *_, (made_at_last, expressions_at_last) = counts
+    assert made_at_last <= made + 2
+    assert expressions_at_last < expressions * 1.5  # the later ones have a part more each
+
+
 def sqlite_unit(database: Database) -> Any:
     """The unit of work of the calling task."""
     from demijohn.db.units import current_unit
@@ -484,6 +518,39 @@ async def test_listeners_of_one_session_are_told(sqlite: Database) -> None:
     state = attributes.instance_state(maker)
     assert state.detached
     assert state.session is None
+
+
+COLUMNS: list[tuple[str, ...]] = [
+    (),
+    ("name",),
+    ("made", "color", "price"),
+    ("level", "size", "code", "span", "raw", "weight", "day"),
+    ("id", "maker_id"),
+    ("name", "name"),
+]
+
+
+async def test_rows_of_columns_are_the_same(both: tuple[Database, Database]) -> None:
+    """Dicts and single values are the same on both paths, types and the order of names included."""
+
+    def seen(rows: list[Any]) -> Any:
+        return [[(name, type(value), value) for name, value in row.items()] for row in rows]
+
+    async def read(query: Query) -> Any:
+        dicts = [seen(await query().values(*columns)) for columns in COLUMNS]
+        columns = (Thing.made, "level", "price", "size")
+        scalars = [[(type(value), value) for value in await query().scalars(one)] for one in columns]
+        return dicts, scalars, seen(list(query().values("id", "color")))
+
+    for query in (QUERIES[0], QUERIES[2], QUERIES[5], QUERIES[7], QUERIES[9], QUERIES[24]):
+        told = []
+        for database in both:
+            for _ in range(3):
+                result = await database.run(read(query))
+            told.append(result)
+        assert told[0] == told[1]
+    recipes = both[0].resources()[0].recipes
+    assert {key[-2] for key, one in recipes.items() if type(one) is Recipe} >= {"dicts", "scalars"}
 
 
 async def test_objects_outlive_their_unit(sqlite: Database) -> None:
@@ -663,7 +730,11 @@ async def test_random_queries_give_the_same(
     for database in shared:
         try:
             *result, _ = await answers(database, query, before=before)
-            told.append(result)
+            for _ in range(3):
+                async with database.unit():
+                    rows = await query().values("id", "made", "color", "price", "size")
+                    counted = await query().count(), await query().exists(), await query().scalars(Thing.level)
+            told.append([*result, rows, *counted])
         except (QueryError, DBAPIError, ArgumentError) as error:
             told.append([type(error), str(error)])
     assert told[0] == told[1]

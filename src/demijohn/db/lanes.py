@@ -39,18 +39,19 @@ class Attempt:
     Args:
         query: The query (Any: it is made above this module).
         unit: Where it runs.
-        scalar: `"count"` or `"exists"` for the one value that a query comes to, instead of its objects.
+        kind: What it comes to instead of objects: `"count"` or `"exists"` is one value, `"dicts"` and `"scalars"` are
+            rows of columns.
 
     Attributes:
         is_known: Whether a recipe is there, so that `run` makes sense.
         may_learn: Whether `learn` makes sense: a shape is learnt when it comes for the second time.
     """
 
-    __slots__ = ("_is_scalar", "_key", "_query", "_recipe", "_resources", "_sink", "_unit", "is_known", "may_learn")
+    __slots__ = ("_key", "_kind", "_query", "_recipe", "_resources", "_sink", "_unit", "is_known", "may_learn")
     _recipe: Recipe
 
-    def __init__(self, query: Any, unit: Unit, scalar: str = "") -> None:
-        self._is_scalar = bool(scalar)
+    def __init__(self, query: Any, unit: Unit, kind: str = "") -> None:
+        self._kind = kind
         self.is_known = self.may_learn = False
         if not is_plain(unit):
             return
@@ -61,7 +62,7 @@ class Attempt:
             return
         self._sink = sink = Sink()
         try:
-            self._key = key = (*shape_of(query, sink), scalar, bool(heard_by(unit.session).do_orm_execute))
+            self._key = key = (*shape_of(query, sink), kind, bool(heard_by(unit.session).do_orm_execute))
         except Exception:
             # Unshaped; or a value that is computed when it is asked for cannot be, of which SQLAlchemy tells more.
             return
@@ -81,7 +82,7 @@ class Attempt:
         """Look at a result of SQLAlchemy's path that was not read yet (Any: both are SQLAlchemy's)."""
         if self._resources.recipes.get(self._key) is not _SEEN:  # many came at once, and one of them has learnt it
             return
-        recipe = learn(statement, result, self._sink, is_scalar=self._is_scalar)
+        recipe = learn(statement, result, self._sink, kind=self._kind)
         # The shape knows its columns by `id`, so they have to live; also where there is no recipe for it.
         keeps = statement, self._query._parts
         if recipe is not None:

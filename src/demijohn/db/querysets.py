@@ -395,6 +395,11 @@ class RowSet(Building[R]):
         made._shape = self._shape
         return made
 
+    def _attempt(self, unit: Unit) -> Attempt | None:
+        if self._base is not None or self._locks or self._shape == "rows":
+            return None
+        return Attempt(self, unit, self._shape)
+
     def _take(self, result: Any) -> list[R]:
         if self._shape == "scalars":
             return result.scalars().all()  # type: ignore[no-any-return]

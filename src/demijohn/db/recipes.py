@@ -11,6 +11,7 @@ from typing import Any
 from weakref import ref
 
 from sqlalchemy.engine import CursorResult, Result
+from sqlalchemy.orm.context import _ORMColumnEntity
 from sqlalchemy.orm.loading import _new_runid
 from sqlalchemy.orm.state import InstanceState
 from sqlalchemy.orm.strategies import _LazyLoader
@@ -58,14 +59,18 @@ class _Unfit(Exception):
     """SQLAlchemy does more for this result than a recipe could."""
 
 
-def learn(statement: Any, result: Result[Any], sink: Sink, *, is_scalar: bool = False) -> Recipe | None:
+def learn(statement: Any, result: Result[Any], sink: Sink, *, kind: str = "") -> Recipe | None:
     """Return the recipe of a statement from its result, which was not read yet, or None where it is unfit.
 
-    `is_scalar` is for statements that return one row of one value. Any: statements are SQLAlchemy's, and results have
-    rows of any type.
+    `kind` is for statements that return no objects: `"dicts"`, `"scalars"`, or one row of one value. Any: statements
+    are SQLAlchemy's, and results have rows of any type.
     """
     try:
-        return _learn_scalar(statement, result, sink) if is_scalar else _learn(statement, result, sink)
+        if not kind:
+            return _learn(statement, result, sink)
+        if kind in {"dicts", "scalars"}:
+            return _learn_rows(statement, result, sink, kind)
+        return _learn_scalar(statement, result, sink)
     except (_Unfit, AttributeError, KeyError, IndexError):  # what is private to SQLAlchemy may look otherwise tomorrow
         return None
 
@@ -119,6 +124,33 @@ def _learn_scalar(statement: Any, result: Any, sink: Sink) -> Recipe:
     _need(len(cursor._metadata._keys) == 1, cursor._metadata._effective_processors is None)
     places = _places(statement, execution, sink)
     return Recipe(None, execution.statement, places, lambda rows, session: [rows[0][0] if rows else None])
+
+
+def _learn_rows(statement: Any, result: Any, sink: Sink, kind: str) -> Recipe:
+    context, cursor = result.context, result.raw
+    execution, metadata = cursor.context, cursor._metadata
+    _need_plain(statement, execution)
+    names = list(result.keys())
+    _need(
+        not context.yield_per,
+        not context.loaders_require_uniquing,
+        not context.requires_uniquing,
+        metadata._tuplefilter is None,
+        # Each column of the statement is one of the rows, in its order and under a name of its own.
+        len(metadata._keys) == len(context.compile_state._entities) == len(set(names)) == len(names),
+        all(type(one) is _ORMColumnEntity for one in context.compile_state._entities),
+    )
+    values: dict[str, Any] = {"UTC": UTC}
+    processors = metadata._effective_processors or [None] * len(names)
+    parts = [_value(index, processor, values) for index, processor in enumerate(processors)]
+    made = (
+        parts[0]
+        if kind == "scalars"
+        else f"{{{', '.join(f'{n!r}: {part}' for n, part in zip(names, parts, strict=True))}}}"
+    )
+    columns = "".join(f"v{index}, " for index in range(len(names)))
+    exec(f"def load(rows, session): return [{made} for {columns} in rows]", values)  # noqa: S102 - names are quoted
+    return Recipe(None, execution.statement, _places(statement, execution, sink), values["load"])
 
 
 def _need_plain(statement: Any, execution: Any) -> None:
@@ -274,6 +306,16 @@ def _plain_state() -> Any:
     return InstanceState.__new__(InstanceState)
 
 
+def _value(index: int, processor: Any, names: dict[str, Any]) -> str:
+    """Return the expression of a value of a row; what it needs is put among the names."""
+    if processor is None:
+        return f"v{index}"
+    names[f"p{index}"] = processor
+    if getattr(processor, "leaves_utc", False):
+        return f"(v{index} if v{index} is None or v{index}.tzinfo is UTC else p{index}(v{index}))"
+    return f"p{index}(v{index})"
+
+
 def _generate(
     mapper: Any,
     keys: Sequence[int],
@@ -299,12 +341,7 @@ def _generate(
     names["new_state"] = state.__new__
 
     def value(index: int) -> str:
-        if processors[index] is None:
-            return f"v{index}"
-        names[f"p{index}"] = processors[index]
-        if getattr(processors[index], "leaves_utc", False):
-            return f"(v{index} if v{index} is None or v{index}.tzinfo is UTC else p{index}(v{index}))"
-        return f"p{index}(v{index})"
+        return _value(index, processors[index], names)
 
     by_key = {index: f"k{number}" for number, index in enumerate(keys)}
     lines = [

@@ -118,6 +118,11 @@ def shape_of(query: _Query, sink: Sink) -> tuple[Any, ...]:
                 raise Unshaped
             sink.values.append(number)
             sink.holders.append(name)
+        elif name == "with_only_columns":
+            for argument in arguments:
+                if type(argument) is not InstrumentedAttribute:
+                    raise Unshaped
+                shape.append(id(argument))
         elif name == "join":
             for argument in arguments:
                 if type(argument) is not InstrumentedAttribute:
