@@ -1,5 +1,7 @@
 """Relations that are loaded with the query."""
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy.orm import RelationshipProperty, joinedload, selectinload
@@ -8,7 +10,33 @@ from demijohn.db.declarative import Declarative
 from demijohn.db.faults import QueryError
 from demijohn.db.naming import attribute_of
 
-__all__ = ["loader_options"]
+__all__ = ["Ahead", "loaded_ahead"]
+
+
+class Ahead:
+    """The relations of one `load()`: made once for the same relations, so that queries are told apart by it."""
+
+    __slots__ = ("options",)
+
+    def __init__(self, options: Sequence[Any]) -> None:
+        self.options = tuple(options)
+
+
+def loaded_ahead(model: type[Declarative], relations: tuple[Any, ...], join: bool) -> Ahead:
+    """Return what loads these relations (Any: attributes, or their names).
+
+    Raises:
+        QueryError: One of them is no relation, or none leads to where it starts.
+    """
+    try:
+        return _kept(model, relations, join)
+    except TypeError:  # one that cannot be a key
+        return Ahead(loader_options(model, relations, join))
+
+
+@lru_cache(maxsize=512)
+def _kept(model: type[Declarative], relations: tuple[Any, ...], join: bool) -> Ahead:
+    return Ahead(loader_options(model, relations, join))
 
 
 def loader_options(model: type[Declarative], relations: tuple[Any, ...], join: bool) -> list[Any]:

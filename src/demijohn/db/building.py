@@ -1,6 +1,7 @@
 """What queries of objects and queries of rows have in common: clauses, the statement, and how it runs."""
 
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import (
@@ -17,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy import exists as sql_exists
 from sqlalchemy.sql.selectable import CompoundSelect
 
+from demijohn.db.ahead import Ahead
 from demijohn.db.comparisons import equal as equal_to
 from demijohn.db.comparisons import quick_fields
 from demijohn.db.declarative import Declarative
@@ -191,6 +193,11 @@ class Building(Generic[R]):
         ordered = False
         for name, arguments, options in self._parts:
             ordered = ordered or name == "order_by"
+            if name == "options":
+                statement = statement.options(
+                    *chain(*[one.options if type(one) is Ahead else (one,) for one in arguments])
+                )
+                continue
             statement = getattr(statement, name)(*arguments, **options)
         if (
             not ordered

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.util import await_
 
-from demijohn.db.driver import current_task, enter
+from demijohn.db.driver import current_task, enter, work
 from demijohn.db.listeners import STEADY, heard_by
 from demijohn.db.outages import raise_told
 from demijohn.db.recipes import Recipe, learn
@@ -111,10 +111,14 @@ class Attempt:
                 rows = store.read_rows(self._recipe.sql, parameters)
                 if rows is None:
                     rows = (await store.read_elsewhere(self._recipe.sql, parameters))[1]
-            return self._load(rows, watch)
+            found = self._load(rows, watch)
         except Exception as error:
             self._refuse(error, started)
             return None
+        ahead = self._recipe.ahead
+        if ahead is not None and found:
+            await work(self._unit.scope, ahead, found, self._unit.session)
+        return found
 
     def run_now(self) -> list[Any] | None:
         """Run it in plain code, inside of a greenlet (Any: objects of the query's model)."""
@@ -131,10 +135,14 @@ class Attempt:
                 rows = store.read_rows(self._recipe.sql, parameters)
                 if rows is None:
                     rows = await_(store.read_elsewhere(self._recipe.sql, parameters))[1]
-            return self._load(rows, watch)
+            found = self._load(rows, watch)
         except Exception as error:
             self._refuse(error, started)
             return None
+        ahead = self._recipe.ahead
+        if ahead is not None and found:
+            ahead(found, self._unit.session)
+        return found
 
     def _load(self, rows: Any, watch: Watch | None) -> list[Any] | None:
         if rows is None:

@@ -17,10 +17,10 @@ from sqlalchemy.util import EMPTY_DICT
 from demijohn.db.faults import NotInside, NotLoaded, OtherTask
 from demijohn.db.watching import place
 
-__all__ = ["load_for", "make_siblings", "siblings_of"]
+__all__ = ["Asking", "load_for", "make_siblings", "siblings_of"]
 
 
-class _Asking:
+class Asking:
     """What a selectin loader wants to know about the query that brought the objects."""
 
     __slots__ = ("_options", "populate_existing", "session")
@@ -147,7 +147,7 @@ class _BatchLoader(_LazyLoader):
         holders = [one.obj() for one in states]  # alive until their relation is set
         with session.no_autoflush if not session._new and not session.dirty else _NOTHING:
             selectin._load_for_path(  # type: ignore[no-untyped-call]
-                _Asking(session, state.load_options),
+                Asking(session, state.load_options),
                 path,
                 [(one, False) for one, holder in zip(states, holders, strict=True) if holder is not None],
                 None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 from sqlalchemy import ColumnElement, Executable, Row, and_, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
-from demijohn.db.ahead import loader_options
+from demijohn.db.ahead import loaded_ahead
 from demijohn.db.building import Building
 from demijohn.db.bulk import delete_rows, update_rows
 from demijohn.db.declarative import Declarative
@@ -85,7 +85,7 @@ class QuerySet(Building[M]):
         Example:
             await Post.where().load(Post.author, Post.comments, Comment.author)
         """
-        return self._with("options", *loader_options(self._model, relations, join))
+        return self._with("options", loaded_ahead(self._model, relations, join))
 
     def only(self, *columns: Any) -> "Self":
         """Load these columns (and the key) now, the others when they are read.

@@ -14,11 +14,11 @@ from sqlalchemy.engine import CursorResult, Result
 from sqlalchemy.orm.context import _ORMColumnEntity
 from sqlalchemy.orm.loading import _new_runid
 from sqlalchemy.orm.state import InstanceState
-from sqlalchemy.orm.strategies import _LazyLoader
+from sqlalchemy.orm.strategies import _LazyLoader, _SelectInLoader
 from sqlalchemy.sql.elements import BinaryExpression, BindParameter
 
 from demijohn.db.dialects.deferral import is_write
-from demijohn.db.loading import make_siblings
+from demijohn.db.loading import Asking, make_siblings
 from demijohn.db.shapes import Equal, Sink
 
 __all__ = ["Recipe", "learn"]
@@ -34,14 +34,19 @@ class Recipe:
         sql: The statement, as the driver takes it.
         load: Puts rows into objects of a session; None where SQLAlchemy has to do it (Any: rows and sessions are those
             of any driver and of SQLAlchemy).
+        ahead: Loads the relations that the query names, for the objects that `load` returned; it runs inside of a
+            greenlet. None where there are none.
         keeps: What the shape knows by `id`, and so has to live as long as the shape (Any: parts of a query).
     """
 
-    __slots__ = ("_places", "_told", "keeps", "load", "sql")
+    __slots__ = ("_places", "_told", "ahead", "keeps", "load", "sql")
 
-    def __init__(self, told: Any, sql: str, places: list[Any], load: Load) -> None:
+    def __init__(
+        self, told: Any, sql: str, places: list[Any], load: Load, ahead: Callable[[Any, Any], None] | None = None
+    ) -> None:
         self.sql = sql
         self.load = load
+        self.ahead = ahead
         self.keeps: Any = None
         self._places = places
         self._told = told
@@ -90,7 +95,6 @@ def _learn(statement: Any, result: Any, sink: Sink) -> Recipe:
     _need(
         not context.populate_existing,
         not context.yield_per,
-        not context.post_load_paths,
         not context.version_check,
         context.identity_token is None,
         context.refresh_state is None,
@@ -113,8 +117,28 @@ def _learn(statement: Any, result: Any, sink: Sink) -> Recipe:
         mapper.class_manager._state_constructor is InstanceState,
     )
     load = _loader(mapper, entity, context, cursor)
+    ahead = _ahead(entity, context) if context.post_load_paths else None
     places = _places(statement, execution, sink)
-    return Recipe(mapper.class_manager.dispatch, execution.statement, places, load)
+    return Recipe(mapper.class_manager.dispatch, execution.statement, places, load, ahead)
+
+
+def _ahead(entity: Any, context: Any) -> Callable[[Any, Any], None]:
+    """Return what loads the relations of `load()` as SQLAlchemy does after the rows: each by one statement."""
+    ((path, post),) = context.post_load_paths.items()
+    _need(path == entity.path.path, post.load_keys is None)
+    options = tuple(context.propagated_loader_options)
+    loaders = []
+    for _, _, parent, loader, arguments, named in post.loaders.values():
+        depth = arguments[2]
+        _need(isinstance(loader.__self__, _SelectInLoader), entity.mapper.isa(parent), depth is None, not named)
+        loaders.append((loader, arguments))
+
+    def ahead(instances: Any, session: Any) -> None:
+        states = [(instance._sa_instance_state, True) for instance in dict.fromkeys(instances)]
+        for loader, arguments in loaders:
+            loader(Asking(session, options), entity.path, states, None, *arguments)
+
+    return ahead
 
 
 def _learn_scalar(statement: Any, result: Any, sink: Sink) -> Recipe:
@@ -278,6 +302,7 @@ def _loader(mapper: Any, entity: Any, context: Any, cursor: Any) -> Load:
         processors or [None] * len(probe),
         tuple(context.propagated_loader_options),
         entity.path,
+        known="return None" if context.post_load_paths else "mixed = True",
     )
 
 
@@ -323,6 +348,8 @@ def _generate(
     processors: Sequence[Any],
     options: tuple[Any, ...],
     path: Any,
+    *,
+    known: str,
 ) -> Load:
     """Write the function that does for plain rows what `sqlalchemy.orm.loading._instance` does for all."""
     names: dict[str, Any] = {
@@ -364,7 +391,7 @@ def _generate(
         "                if state.runid != runid:",
         "                    if state.expired or state.expired_attributes or state.callables: return None",
         "                    if not instance.__dict__.keys() >= COLUMNS: return None",
-        "                    mixed = True",
+        f"                    {known}",
         "                append(instance)",
         "                continue",
         "        instance = new(MODEL)",

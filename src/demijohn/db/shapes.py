@@ -27,6 +27,7 @@ from sqlalchemy.sql.elements import (
 )
 from sqlalchemy.sql.schema import Column
 
+from demijohn.db.ahead import Ahead
 from demijohn.db.naming import attribute_of, order_of
 
 if TYPE_CHECKING:
@@ -118,6 +119,11 @@ def shape_of(query: _Query, sink: Sink) -> tuple[Any, ...]:
                 raise Unshaped
             sink.values.append(number)
             sink.holders.append(name)
+        elif name == "options":
+            for argument in arguments:
+                if type(argument) is not Ahead:
+                    raise Unshaped
+                shape.append(id(argument))
         elif name == "with_only_columns":
             for argument in arguments:
                 if type(argument) is not InstrumentedAttribute:
