@@ -4,7 +4,7 @@ CHECKs and server defaults are compared by hashes of what the models said (`Hist
 them in a form of its own. Tables that no migration of this app made are not looked at.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, cast
 
 from alembic.autogenerate.api import produce_migrations
@@ -34,7 +34,7 @@ from demijohn.migrations.history import History, digest
 from demijohn.migrations.journal import STEPS
 from demijohn.migrations.naming import Renamed
 
-__all__ = ["compare", "own_tables", "texts_of"]
+__all__ = ["compare", "own_tables", "table_of", "texts_of"]
 
 _INTERNAL = {"alembic_version", STEPS.name}
 
@@ -110,6 +110,7 @@ def compare(
     *,
     renamed: Renamed | None = None,
     fresh: bool = False,
+    apart: Collection[str] = (),
 ) -> Changes:
     """Return what a new migration has to do.
 
@@ -119,6 +120,7 @@ def compare(
         history: The migrations so far.
         renamed: What was renamed, as declared or answered.
         fresh: As if the database had nothing: what makes all of it.
+        apart: Tables that are not looked at.
     """
     known = {} if fresh else history.texts()
     owned = {key for key in known if " " not in key}
@@ -126,7 +128,7 @@ def compare(
     def include(thing: SchemaItem, name: str | None, kind: str, reflected: bool, other: SchemaItem | None) -> bool:
         if kind == "table":
             key = thing.key if isinstance(thing, Table) else name
-            return key not in _INTERNAL and (key in tables or (reflected and key in owned))
+            return key not in _INTERNAL and key not in apart and (key in tables or (reflected and key in owned))
         return True
 
     context = MigrationContext.configure(
@@ -146,15 +148,21 @@ def compare(
     if renamed is not None:
         renamed.apply(changes)
         known = renamed.texts(known)
+    tables = {key: table for key, table in tables.items() if key not in apart}
     _add_texts(connection, changes, tables, known)
     if connection.dialect.name == "postgresql" and not fresh:
         _add_enums(connection, changes, tables)
     old = {} if fresh else history.texts()
     new = texts_of(tables.values())
     for key in sorted({*old, *new}):
-        if old.get(key) != new.get(key):
+        if old.get(key) != new.get(key) and table_of(key) not in apart:
             changes.texts[key] = new.get(key)
     return changes
+
+
+def table_of(key: str) -> str:
+    """Return the table that a key of `History.texts` is about."""
+    return key.removesuffix(" default").rpartition(".")[0] if key.endswith(" default") else key.partition(" ")[0]
 
 
 def _types_differ(

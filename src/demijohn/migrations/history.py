@@ -53,6 +53,11 @@ class Migration:
         found = _ORDINAL.match(self.name)
         return int(found[1]) if found else 0
 
+    @property
+    def battery(self) -> str:
+        """Return the battery that it was copied from; an empty text where it is the project's own."""
+        return self.origin.partition("/")[0]
+
     def load(self) -> ModuleType:
         """Run the file and return its module; `upgrade` and `downgrade` are in it.
 

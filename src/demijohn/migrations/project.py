@@ -12,7 +12,7 @@ from demijohn._lib.text import did_you_mean
 from demijohn.db import Database, Model
 from demijohn.errors import ConfigurationError
 from demijohn.migrations.changes import Changes
-from demijohn.migrations.comparing import compare, own_tables
+from demijohn.migrations.comparing import compare, own_tables, table_of
 from demijohn.migrations.connecting import USUAL, MigrationLimits, connect, engine_for, run, version_of
 from demijohn.migrations.faults import BadHistory, Behind
 from demijohn.migrations.history import History, Migration, slug_of
@@ -151,27 +151,39 @@ class Project:
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
-    def changes(self, *, ask: Ask | None = None, allow_drop: bool = False) -> Changes:
+    def changes(
+        self, *, ask: Ask | None = None, allow_drop: bool = False, brought: Iterable[Migration] = ()
+    ) -> Changes:
         """Return what the models say that the database does not.
+
+        Args:
+            ask: As in `make`.
+            allow_drop: As in `make`.
+            brought: Migrations of batteries that are about to be applied; their tables are left to them.
 
         Raises:
             Behind: The database lacks migrations.
         """
         Model.registry.configure()
         tables = own_tables(self.metadata, self.database.alias)
+        coming = {one.name: one for one in brought}
+        theirs = {one.battery for one in coming.values()}
+        apart = {table_of(key) for one in self.history if theirs and one.battery in theirs for key in one.texts}
         renamed = Renamed(tables, declared=_declared(), ask=ask, allow_drop=allow_drop)
 
         def work(connection: Connection) -> Changes:
             applied = applied_of(connection, self.history)
-            pending = [one.name for one in self.history if one.name not in applied]
+            pending = [one.name for one in self.history if one.name not in applied and one.name not in coming]
             if pending:
                 raise Behind(pending)
-            return compare(connection, tables, self.history, renamed=renamed)
+            return compare(connection, tables, self.history, renamed=renamed, apart=apart)
 
         return self.call(work)
 
     def make(self, name: str | None = None, *, ask: Ask | None = None, allow_drop: bool = False) -> list[Migration]:
         """Write the next migration from the models; none where there is nothing to say.
+
+        What is new of the batteries comes before it.
 
         Args:
             name: Words for the name of the file.
@@ -183,13 +195,14 @@ class Project:
             AmbiguousRename, DropRefused: Nobody is there to ask.
             TwoHeads: The history has two ends.
         """
-        head = self.history.head
+        self.history.head  # noqa: B018 - two heads are told before anything is written
+        if self.brought and (pending := self.pending()):
+            raise Behind([one.name for one in pending])
         brought = bring(self.history, self.brought)
-        if brought:
-            return brought
-        changes = self.changes(ask=ask, allow_drop=allow_drop)
+        head = self.history.head
+        changes = self.changes(ask=ask, allow_drop=allow_drop, brought=brought)
         if not changes:
-            return []
+            return brought
         upgrade, downgrade, imports = self.call(lambda _: render(changes))
         full = self.history.next_name(slug_of(name) if name else slug_for(changes, first=head is None))
         source = render_file(
@@ -201,7 +214,7 @@ class Project:
             imports=imports,
             texts=changes.texts,
         )
-        return [self.history.add(full, source)]
+        return [*brought, self.history.add(full, source)]
 
     def make_empty(self, name: str) -> Migration:
         """Write a migration with nothing in it, for SQL or data of one's own."""
