@@ -90,6 +90,7 @@ class _Compiler:
         self.first: list[str] = []
         self.second: list[str] = []
         self.kept: list[str] = []  # what the second stage needs of the first
+        self.short: list[str] = []  # in place of `first`, where the body is all that is awaited and has come already
         self.awaits = False
         self.fails = False
         self.count = 0
@@ -210,6 +211,17 @@ class _Compiler:
         known = self.name("known", reader.known)
         json = self.name("decode", reader.known[None])
         self.names["JSON_LINE"] = (b"content-type", b"application/json")
+        if not self.first:
+            self.short = [
+                # The fields that the guards have looked into, if they were there.
+                "headers = request._headers",
+                "if headers is None: headers = request.headers",
+                "fields = headers._index",
+                "if fields is None: fields = headers._by_name()",
+                f'decode = {known}.get(fields.get(b"content-type"))',
+                "body = request._body",
+                f"if decode is not {json} or body is None or len(body) > request.limits.body:",
+            ]
         self.first += [
             # Most bodies are plain JSON, and this is the quickest way to see it.
             f"if JSON_LINE in request.raw_headers: decode = {json}",
@@ -239,6 +251,7 @@ class _Compiler:
         get = self.name("get", binder.get)
         if binder.is_async:
             self.awaits = True
+            self.short = []
             self._guard(self.first, [f"{variable} = await {get}(request)"], variable)
             self.kept += [variable] + (["errors"] if staged else [])
         else:
@@ -448,7 +461,14 @@ class _Compiler:
         if plan.is_async or self.factory:
             called = f"await {call}" if plan.is_async else call
             body = [*start, *self.first, *self.second, *end, f"return {called}"]
-            lines = [f"async def call({parameters}):", *_indent(body)]
+            if self.short and not self.factory:
+                # A small body is there before the handler begins, and then no coroutine stands around that of the
+                # handler.
+                short = [*self.short, f"    return slowly({parameters})", *start, *self.second, *end, f"return {call}"]
+                lines = [f"async def slowly({parameters}):", *_indent(body), ""]
+                lines += [f"def call({parameters}):", *_indent(short)]
+            else:
+                lines = [f"async def call({parameters}):", *_indent(body)]
             return Compiled(True, self._run(lines, "call"), None, None, "\n".join(lines))
         kept = ["request", *dict.fromkeys(self.kept)]
         if self.fails and "errors" not in kept:

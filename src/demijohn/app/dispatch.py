@@ -328,9 +328,9 @@ def _write_handling(
         source.depth += 1
         opened += 1
     if call.is_async:
-        source.write(f"result = await {source.name('call', call.whole)}(request)")
+        source.write(f"result = await {_called(source, call)}")
     elif call.inline and call.whole is not None:
-        source.write(f"result = {source.name('call', call.whole)}(request)")
+        source.write(f"result = {_called(source, call)}")
     elif threaded:
         function = call.whole if call.whole is not None else call.gather
         source.names["in_thread"] = partial(_in_thread, around.pool, around.drivers, call.label)
@@ -370,6 +370,13 @@ def _write_handling(
             "    response = encode(result, request) if maker is None else maker(result, request)",
             f"    {PENDING}",
         )
+
+
+def _called(source: _Source, call: Call) -> str:
+    """Return how a handler is called that nothing has to be gathered for; one without parameters by itself."""
+    if call.plan is not None and not call.plan.slots:
+        return f"{source.name('call', call.function)}()"
+    return f"{source.name('call', call.whole)}(request)"
 
 
 def _write_gather(source: _Source, call: Call) -> None:
