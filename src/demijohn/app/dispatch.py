@@ -260,7 +260,15 @@ def _write_guards(source: _Source, guards: Sequence[Guard]) -> None:
             call = f"{source.name('check', check)}(request, fields)"
             if checks == 1:
                 call = f"{source.name('guard', guard)}(request) if fields is None else {call}"
+        passes = getattr(guard, "passes", None)
+        if passes is not None:
+            field, values = passes
+            unknown = f"fields.get({field!r}) not in {source.name('passed', values)}"
+            source.write(f"if {'fields is None or ' if checks == 1 else ''}{unknown}:")
+            source.depth += 1
         source.write(f"refusal = {call}", "if refusal is not None: await refusal")
+        if passes is not None:
+            source.depth -= 1
 
 
 def _write_marks(source: _Source, hooks: Sequence[ResponseHook]) -> None:

@@ -97,7 +97,11 @@ class CSRFGuard:
         """Do the same with the header fields by name, as the runner of a route has them."""
         # What was sent twice is joined, and thus no word and no origin that we know.
         site = fields.get(b"sec-fetch-site")
-        if site == b"same-origin" or site == b"none":  # noqa: PLR1714, RUF100 - a tuple would be built or searched
+        if site is None:
+            # No browser of today, and nothing that a browser would give to another site's request.
+            if b"cookie" not in fields and b"origin" not in fields:
+                return None
+        elif site == b"same-origin" or site == b"none":  # noqa: PLR1714, RUF100 - a tuple would be built or searched
             return None
         if request.method in _SAFE:
             return None

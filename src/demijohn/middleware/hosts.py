@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from demijohn._lib.later import logger_of
@@ -207,6 +208,11 @@ class HostGuard:
         host = fields.get(b"host")
         if host not in self._passed:
             self._check(host, request)
+
+    @property
+    def passes(self) -> tuple[bytes, AbstractSet[bytes]]:
+        """The values of `Host` that were let pass before, for the runner of a route to look into."""
+        return b"host", self._passed
 
     def applies(self, methods: frozenset[str]) -> bool:
         """Every route is guarded."""

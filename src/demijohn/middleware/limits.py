@@ -29,7 +29,7 @@ class BodyLimitGuard:
         default: Whether these are the limits that each request has anyway, so that nothing needs to be set.
     """
 
-    __slots__ = ("_default", "limits")
+    __slots__ = ("_default", "_short", "limits")
 
     name = "body_limit"
     for_mounts = True
@@ -37,6 +37,8 @@ class BodyLimitGuard:
     def __init__(self, limits: Limits, *, default: bool = False) -> None:
         self.limits = limits
         self._default = default
+        self._short = len(str(limits.body))
+        """A number with less digits than this is below the limit."""
 
     def applies(self, methods: frozenset[str]) -> bool:
         """GET, HEAD and the handshake of a socket have no body that anyone reads."""
@@ -56,7 +58,7 @@ class BodyLimitGuard:
         if not self._default:
             request.limits = self.limits
         length = fields.get(b"content-length")
-        if length is None:
+        if length is None or (len(length) < self._short and length.isdigit()):
             return
         # int() of bytes takes signs, spaces and underscores; a length is digits (RFC 9110, section 8.6).
         if not length.isdigit() or len(length) > 18:

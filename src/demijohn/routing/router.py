@@ -77,6 +77,7 @@ class Router:
         self.is_compiled = False
         self._made: dict[tuple[str, str | None], Converter[Any]] = {}
         self._site = _Site()
+        self._lasts: dict[str, tuple[bool, dict[str, Entry]]] = {}
         self._hosts: Tree[_Site] | None = None
         self._urls = URLBuilder()
 
@@ -285,6 +286,7 @@ class Router:
                 site.tree.root.freeze()
             self._hosts.root.freeze()
             return
+        self._lasts = self._site.tree.lasts()
         for path, entries in self._site.fixed.items():
             targets: dict[str, Any] = {}
             for method, (target, _, defaults, route) in entries.items():
@@ -314,6 +316,17 @@ class Router:
             entry = entries.get(method) or entries.get(ANY)
             if entry is not None:
                 return entry[0], ({} if entry[2] is None else entry[2].copy())
+        # Most patterns end with their only parameter. Whatever is unusual is left to the walk.
+        head, slash, text = path.rpartition("/")
+        last = self._lasts.get(head)
+        if last is not None and slash and text and "/." not in path and "\0" not in path:
+            is_integer, leaf = last
+            entry = leaf.get(method)
+            if entry is not None and entry[2] is None:
+                if not is_integer:
+                    return entry[0], {entry[1][0]: text}
+                if text.isdecimal() and text.isascii() and len(text) < 19:
+                    return entry[0], {entry[1][0]: int(text)}
         segments = path.split("/")
         if segments[0] or ("/." in path and _has_dots(segments)) or "\0" in path:
             return None

@@ -237,6 +237,20 @@ class Tree(Generic[LeafT]):
             nodes += [pending[4] for pending in node._pending.values()]
         return found
 
+    def lasts(self) -> dict[str, tuple[bool, LeafT]]:
+        """Return by the literals before it where one parameter ends a path, and whether it is an integer; frozen.
+
+        It is the only one that its node has, so that nothing else comes before it: what `walk` would find too.
+        """
+        found: dict[str, tuple[bool, LeafT]] = {}
+        nodes = [("", self.root)]
+        while nodes:
+            head, node = nodes.pop()
+            if node.only is not None and node.only[2].leaf is not None:
+                found[head] = (node.only[0] == _INT, node.only[2].leaf)
+            nodes += [(f"{head}/{text}", child) for text, child in node.literals.items()]
+        return found
+
     def leaves(self, segments: Sequence[str]) -> Iterator[tuple[LeafT, list[Any]]]:
         """Yield every leaf that the segments lead to with its values, the specific before the general."""
         yield from _leaves(self.root, segments, 0, [])
