@@ -282,6 +282,15 @@ class Connection(Answering):
             self._unpause(BY_PIPELINE)
             self._parse(data)
 
+    def _open_with_stream(self, head: Head, rest: bytes, *, expects: bool) -> None:
+        """Start the handler of a request whose body it reads while it arrives."""
+        limit = self.hub.capacity.body_size
+        incoming = self._incoming = IncomingBody(self, length=head[8], limit=limit, expects=expects)
+        self._phase = RUN
+        if rest:
+            self._feed(incoming, rest)
+        self._open(head, None, incoming)
+
     def _await_body(self, head: Head, first: bytes) -> None:
         length = head[8]
         self._phase = BODY
@@ -313,59 +322,34 @@ class Connection(Answering):
             elif self._phase == RUN:
                 self._hold(rest)
 
-    def _open(self, head: Head, body: bytes | None) -> None:
-        """Start the handler of a request that is complete."""
+    def _open(self, head: Head, body: bytes | None, incoming: IncomingBody | None = None) -> None:
+        """Start the handler of a request that is complete, or whose body it reads while that arrives."""
         hub = self.hub
         method, path, raw_path, query, self._is_new, plain, raw, headers, _ = head
-        request = Request(method, path, raw_path, query, raw)
+        request = self.request = Request(method, path, raw_path, query, raw)
         request._headers = headers
         request.app = hub.app
         request.client = self._client
         request.server = self._server
         if body is not None:
             request._body = body
+        elif incoming is not None:
+            request._receiver = incoming.receive
+            plain = False
         if self._unusual:
-            self._add_unusual(request)
-        self._plain = plain and hub.is_plain and not self._close
-        self._start(request)
-
-    def _open_with_stream(self, head: Head, rest: bytes, *, expects: bool) -> None:
-        """Start the handler of a request whose body it reads while it arrives."""
-        hub = self.hub
-        limit = hub.capacity.body_size
-        length = head[8]
-        request = Request(*head[:4], head[6])
-        request.app = hub.app
-        request.client = self._client
-        request.server = self._server
-        if self._unusual:
-            self._add_unusual(request)
-        incoming = self._incoming = IncomingBody(self, length=length, limit=limit, expects=expects)
-        request._receiver = incoming.receive
-        self._is_new = head[4]
-        self._plain = False
+            request.scheme = self._scheme
+            request.root_path = hub.config.root_path
         self._phase = RUN
-        if rest:
-            self._feed(incoming, rest)
-        self._start(request)
-
-    def _add_unusual(self, request: Request) -> None:
-        request.scheme = self._scheme
-        request.root_path = self.hub.config.root_path
-
-    def _start(self, request: Request) -> None:
-        hub = self.hub
-        self._phase = RUN
-        if not self._is_new:
-            request.http_version = "1.0"
+        plain = self._plain = plain and hub.is_plain and not self._close
+        if not plain:
+            if not self._is_new:
+                request.http_version = "1.0"
+            if hub.access_log:
+                self._heard_at = perf_counter()
         if hub.active >= hub.max_active and not hub.admits():
-            self.request = request
             self._overloaded()
             return
-        self.request = request
         self._started_at = hub.clock
-        if hub.access_log:
-            self._heard_at = perf_counter()
         try:
             coroutine = self._handle(request, self._reply)
         except Exception:
@@ -471,7 +455,7 @@ class Connection(Answering):
         request.server = self._server
         request.scheme = self._scheme
         if self._unusual:
-            self._add_unusual(request)
+            request.root_path = hub.config.root_path
         hub.upgrade(self, request, rest)
         return True
 
