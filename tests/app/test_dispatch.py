@@ -19,7 +19,8 @@ from demijohn import (
     path,
     wait,
 )
-from demijohn.errors import ConfigurationError, HTTPError, OutsideContext
+from demijohn.app.calls import make_call
+from demijohn.errors import ConfigurationError, HTTPError, OutsideContext, ValidationFailed
 from tests.app.calling import call
 
 
@@ -402,3 +403,31 @@ async def test_signals_are_sent_where_somebody_listens() -> None:
 
     await call(app, "GET", "/")
     assert heard == ["started /", "failed ValueError()", "finished 500"]
+
+
+async def test_no_coroutine_stands_around_that_of_a_handler() -> None:
+    """A small JSON body that has come is bound without awaiting; one that is on its way is awaited."""
+    app = App()
+
+    @app.post("/")
+    async def handler(numbers: dict[str, int]) -> dict[str, int]:
+        return numbers
+
+    async def receive() -> bytes:
+        return pieces.pop(0)
+
+    app.freeze()
+    whole = make_call(handler, path_names={}, services=app.services, methods=frozenset({"POST"})).whole
+    assert whole is not None
+    request = Request("POST", "/", b"/", b"", [(b"content-type", b"application/json")])
+    request._body = b'{"a": 1}'
+    coroutine = whole(request)
+    assert coroutine.cr_code is handler.__code__
+    assert await coroutine == {"a": 1}
+    request._body = b'{"a": "b"}'
+    with pytest.raises(ValidationFailed):
+        await whole(request)
+    pieces = [b'{"a":', b" 2}", b""]
+    late = Request("POST", "/", b"/", b"", [(b"content-type", b"application/json")])
+    late._receiver = receive
+    assert await whole(late) == {"a": 2}

@@ -164,6 +164,11 @@ def test_announced_bodies() -> None:
     with pytest.raises(ContentTooLarge) as caught:
         guard(build("POST", headers={"Content-Length": "101"}))
     assert caught.value.extensions == {"limit": 100}
+    for length in ("0", "99", "0000100"):
+        guard(build("POST", headers={"Content-Length": length}))
+    for length in ("0101", "999", "1000"):
+        with pytest.raises(ContentTooLarge):
+            guard(build("POST", headers={"Content-Length": length}))
 
 
 @pytest.mark.parametrize("length", ["-1", "+1", "1_0", " 1", "1 ", "0x10", "1.0", "", "٣", "9" * 19, "1,1"])

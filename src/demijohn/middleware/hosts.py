@@ -211,7 +211,7 @@ class HostGuard:
 
     @property
     def passes(self) -> tuple[bytes, AbstractSet[bytes]]:
-        """The values of `Host` that were let pass before, for the runner of a route to look into."""
+        """`Host`, and its values that were let pass before."""
         return b"host", self._passed
 
     def applies(self, methods: frozenset[str]) -> bool:
