@@ -110,3 +110,24 @@ def test_requests_have_them() -> None:
     assert "de" in request.accept_languages
     assert "br" in request.accept_encodings
     assert bool(Request("GET", "/", b"/", b"", []).accept) is False
+
+
+@pytest.mark.parametrize(
+    ("header", "page", "data"),
+    [
+        (BROWSER, True, False),
+        ("text/html", True, False),
+        ("application/json", False, True),
+        ("application/problem+json, text/html;q=0.5", False, True),
+        ("application/json, text/html;q=0.5", False, True),
+        ("text/html, application/json", False, False),
+        ("*/*", False, False),
+        ("text/plain", False, False),
+        ("text/html;q=nonsense, application/json;q=0.1", False, True),
+        (None, False, False),
+    ],
+)
+def test_a_page_or_data(header: str | None, page: bool, data: bool) -> None:
+    """Browsers prefer a page, whoever names JSON prefers data, and who takes everything alike prefers neither."""
+    accept = Accept(header)
+    assert (accept.prefers_page, accept.prefers_data) == (page, data)

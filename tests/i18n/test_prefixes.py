@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from demijohn import App, Page, Request, url_for
+from demijohn import App, Blueprint, Page, Request, url_for
 from demijohn.i18n import Prefix, Translations, language, language_url
 from demijohn.i18n import gettext as _
 from demijohn.i18n.prefixes import Paths
@@ -272,3 +272,26 @@ async def test_no_language_leads_to_another_host(make_app: Make, path: str, pref
     urls = json.loads(body)
     assert len(urls) == 2
     assert all(url[0] == "/" and url[1:2] not in ("/", "\\") for url in urls), urls
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_static_files_have_no_language(make_app: Make, tmp_path: Path, every: bool) -> None:
+    """The files of the app and of a blueprint have one URL in all languages, and are served at it."""
+    folders = [tmp_path / "own", tmp_path / "blog"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "x.css").write_text("b{}")
+    app, _battery = make_app(prefix=Prefix(default=every, exempt=()))
+    app.static_folder = folders[0]
+    blog = Blueprint("blog", static=folders[1])
+    app.include(blog, prefix="/blog")
+    app.template_folder = tmp_path / "templates"
+    app.template_folder.mkdir()
+    (app.template_folder / "x.html").write_text("{{ static('x.css') }} {{ static('x.css', namespace='blog') }}")
+    app.get("/page")(lambda: Page("x.html"))
+    with TestClient(app) as client:
+        own, other = client.get("/de/page").text.split()
+        assert own.startswith("/static/x.")
+        assert other.startswith("/blog/static/x.")
+        for url in (own, other, "/blog/static/x.css"):
+            assert client.get(url, follow_redirects=False).text == "b{}"

@@ -22,6 +22,7 @@ from demijohn.auth import User as BaseUser
 from demijohn.db import Database, Mapped, Model, belongs_to, column
 from demijohn.errors import ConfigurationError
 from demijohn.http import EventStreamResponse, Markup, Response, ServerSentEvent
+from demijohn.i18n import Translations, gettext_lazy
 from demijohn.openapi import OpenAPI, describe
 from demijohn.openapi.writing import to_yaml_text
 from demijohn.schema import Field
@@ -655,3 +656,25 @@ def test_the_document_is_served_and_printed(tmp_path: Path) -> None:
 def test_yaml_is_read_back(value: Any) -> None:
     """What is written reads back the same, words and white space that YAML takes for something else included."""
     assert yaml.safe_load(to_yaml_text(value)) == value
+
+
+def test_the_document_is_written_once_for_each_language() -> None:
+    """All who ask get the same text, made once; whoever reads another language gets its labels, whoever asked first."""
+    app = App(debug=False)
+    api = app.use(OpenAPI("Shop"))
+    app.use(Translations(["en", "de"]))
+
+    @app.get("/items")
+    async def items(page: Annotated[int, Query(), Field(label=gettext_lazy("Log in"))] = 1) -> list[int]:
+        return [page]
+
+    def title(document: dict[str, Any]) -> str:
+        return str(document["paths"]["/items"]["get"]["parameters"][0]["schema"]["title"])
+
+    with TestClient(app) as client:
+        german = client.get("/openapi.json", headers={"accept-language": "de"}).json()
+        english = client.get("/openapi.json", headers={"accept-language": "en"}).json()
+        assert title(english) == "Log in"
+        assert title(german) == "Anmelden"
+        assert "Anmelden" in client.get("/openapi.yaml", headers={"accept-language": "de"}).text
+    assert api._text("json", app) is api._text("json", app)

@@ -125,8 +125,7 @@ class Pages:
 
     async def fail(self, request: Request, error: HTTPError) -> Page | Response:
         """Answer an error within the layout, for a browser of somebody who came in."""
-        page = request.accept.quality("text/html") > request.accept.quality("application/problem+json")
-        if not page or request.g.get("admin_visit") is None or error.status == 401:
+        if not request.accept.prefers_page or request.g.get("admin_visit") is None or error.status == 401:
             return problem_response(error, request)
         return Page("admin/error.html", status=error.status, error=error)
 

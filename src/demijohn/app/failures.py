@@ -173,7 +173,7 @@ async def _call(
 def problem_response(error: HTTPError, request: Connection) -> Response:
     """Return an error as RFC 9457 problem+json, or as a small page for a browser."""
     accept = Accept(request.headers.get("accept"))
-    if accept.quality("text/html") > accept.quality("application/problem+json"):
+    if accept.prefers_page:
         detail = f"<p>{html.escape(error.detail)}</p>" if error.detail else ""
         title = html.escape(gettext(error.title))
         language, direction = find_language()

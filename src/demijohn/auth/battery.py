@@ -15,7 +15,7 @@ from demijohn.auth.passwords import Passwords
 from demijohn.auth.permissions import Permissions, add_policy, use_permissions
 from demijohn.auth.throttle import Throttle
 from demijohn.errors import ConfigurationError
-from demijohn.http import URL, Accept, Connection, Request, redirect
+from demijohn.http import URL, Connection, Request, redirect
 from demijohn.schema import Field, records_of
 from demijohn.types import SessionCookie
 
@@ -205,9 +205,7 @@ class Auth(Generic[U]):
         return found
 
     async def _send_to_login(self, request: Request, error: logins.LoginRequired) -> Any:
-        accept = Accept(request.headers.get("accept"))
-        is_browser = request.htmx or accept.quality("text/html") > accept.quality("application/problem+json")
-        if self.prefix is None or not is_browser:
+        if self.prefix is None or not (request.is_htmx or request.accept.prefers_page):
             return problem_response(error, request)
         if request.htmx:
             # The login page is no part of another page: the whole one goes there, and back to where it was.

@@ -11,7 +11,7 @@ from demijohn._lib.translation import gettext as _
 from demijohn.auth.rules import PasswordRules
 from demijohn.errors import FieldError, ValidationFailed
 from demijohn.forms import BaseForm, Form, Hidden, PasswordInput, TextInput, receive
-from demijohn.http import Accept, Request
+from demijohn.http import Request
 from demijohn.schema import Field, field_error
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "new_password_form",
     "password_change_form",
     "signup_form",
-    "wants_page",
 ]
 
 _BARE: dict[str, Any] = {"autocapitalize": "none", "spellcheck": "false"}
@@ -184,9 +183,3 @@ def failure_of(form: BaseForm) -> ValidationFailed:
     return ValidationFailed(
         [error._replace(place=("body", *error.place[1:])) for error in form.field_errors()],
     )
-
-
-def wants_page(request: Request) -> bool:
-    """Return whether a browser asks, which is shown a page; others get JSON."""
-    accept = Accept(request.headers.get("accept"))
-    return accept.quality("text/html") > accept.quality("application/json")

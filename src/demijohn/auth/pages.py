@@ -19,7 +19,6 @@ from demijohn.auth.forms import (
     new_password_form,
     password_change_form,
     signup_form,
-    wants_page,
 )
 from demijohn.auth.links import MailLinks, Purpose
 from demijohn.auth.models import User, normalize_email
@@ -110,7 +109,7 @@ class Pages:
         if request.method != "POST":
             return self._page("logout", self._button())
         await logins.log_out()
-        if not wants_page(request):
+        if not request.accept.prefers_page:
             return Response(b"", 204)
         flash(_("You are logged out."), "success")
         return redirect(self._home(request), status=303)
@@ -207,7 +206,7 @@ class Pages:
             user.assign(password_hash=hashed, session_stamp=self.auth.new_stamp())
         await user.save()
         logins.send("email-verified", user)
-        if not wants_page(request):
+        if not request.accept.prefers_page:
             return Response(b"", 204)
         flash(_("Your e-mail address is confirmed."), "success")
         return redirect(self._home(request) if await logins.current_user() else url_for("auth.login"), status=303)
@@ -237,7 +236,7 @@ class Pages:
         await logins.keep_session(user)
         logins.send("password-changed", user)
         await self._send(request, "password-changed", user, link=_url("auth.password_reset"))
-        if not wants_page(request):
+        if not request.accept.prefers_page:
             return Response(b"", 204)
         flash(_("Your password is changed. All other sessions have ended."), "success")
         return redirect(self._home(request), status=303)
@@ -261,7 +260,7 @@ class Pages:
         if not form.is_valid:
             return self._refuse(request, "password_confirm", form, email=user.email)
         await logins.renew_login(user)
-        if not wants_page(request):
+        if not request.accept.prefers_page:
             return Response(b"", 204)
         return redirect(self._next(request, form.data.next), status=303)
 
@@ -292,7 +291,7 @@ class Pages:
             await user.save()
         logins.send("password-reset", user)
         await self._send(request, "password-changed", user, link=_url("auth.password_reset"))
-        if not wants_page(request):
+        if not request.accept.prefers_page:
             return Response(b"", 204)
         flash(_("Your password is set. Log in with it."), "success")
         return redirect(url_for("auth.login"), status=303)
@@ -349,7 +348,7 @@ class Pages:
             return self._bad_link(request, _url("auth.email_change"))
         logins.send("email-changed", user, before=before)
         await self._send(request, "email-changed", user, link=_url("auth.login"), to=before, new=wanted)
-        if not wants_page(request):
+        if not request.accept.prefers_page:
             return Response(b"", 204)
         flash(_("Your e-mail address is changed."), "success")
         return redirect(self._home(request) if await logins.current_user() else url_for("auth.login"), status=303)
@@ -423,7 +422,7 @@ class Pages:
         self, request: Request, name: str, form: Form[Any], refusal: HTTPError | None = None, **context: Any
     ) -> Page:
         """Show the form again with what is wrong; a client of JSON gets it as a problem."""
-        if not wants_page(request):
+        if not request.accept.prefers_page:
             raise refusal or failure_of(form)
         status = 422
         if refusal is not None:
@@ -435,18 +434,18 @@ class Pages:
         return page
 
     def _told(self, request: Request, name: str, text: str, **context: Any) -> Any:
-        if not wants_page(request):
+        if not request.accept.prefers_page:
             return Response(_json({"detail": text}), 202, _SECRET, content_type="application/json")
         return self._page(name, text=text, **context)
 
     def _done(self, request: Request, goes_to: str, user: User) -> Any:
-        if not wants_page(request):
+        if not request.accept.prefers_page:
             return user
         return redirect(goes_to, status=303)
 
     def _bad_link(self, request: Request, again: str) -> Any:
         text = _("This link has been used, is too old, or is not complete.")
-        if not wants_page(request):
+        if not request.accept.prefers_page:
             raise NotFound(text)
         return self._page("bad_link", status=404, text=text, again=again)
 

@@ -80,7 +80,7 @@ class Debugger:
             kept.context = contextvars.copy_context()
         self.shelf.put(kept)
         accept = request.accept
-        if accept.quality("text/html") > 0 and accept.names_html and not request.is_htmx:
+        if accept.prefers_page and not request.is_htmx:
             return self._page(kept, request)
         url = (
             f"{request.scheme}://{request.headers.get('host', 'localhost')}{request.root_path}{DEBUG_PATH}/{kept.name}"

@@ -28,7 +28,7 @@ def broken_app(error: BaseException) -> BrokenApp:
 
     def answer(request: Request) -> Response:
         accept = request.accept
-        if accept.names_html and accept.quality("text/html") > 0:
+        if accept.prefers_page:
             page = Page(report, editor=Editor(), link=Link(watch=name, safe=request.method in ("GET", "HEAD")))
             headers = {**page.headers, _MARK: name}
             body = page.render().encode("utf-8", "replace")

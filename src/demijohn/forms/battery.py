@@ -11,7 +11,6 @@ from demijohn.app.signatures import name_of, read_parameters, stripped
 from demijohn.errors import FieldError, ValidationFailed
 from demijohn.forms.faults import FormMistake
 from demijohn.forms.form import BaseForm
-from demijohn.forms.modelform import prefers_data
 from demijohn.forms.plans import FormPlan
 from demijohn.forms.rows import Rows
 from demijohn.http import Request, Response, UploadFile
@@ -152,7 +151,7 @@ async def receive(form: BaseForm, request: Request) -> None:
     form.note("", _unknown(form, request, sent))
     await form.check()
     if form.errors:
-        if prefers_data(request):
+        if request.accept.prefers_data:
             raise ValidationFailed(form.field_errors())
         await form.offer_choices()
 

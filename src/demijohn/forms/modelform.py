@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from demijohn.app import current
 from demijohn.errors import FieldError, ValidationFailed
 from demijohn.forms.form import BaseForm, no_data, subclass_for
-from demijohn.http import Request
 from demijohn.schema import Records, records_of
 
-__all__ = ["ModelForm", "prefers_data"]
+__all__ = ["ModelForm"]
 
 M = TypeVar("M")
 
@@ -116,7 +115,7 @@ class ModelForm(BaseForm, Generic[M]):
         Raises:
             ValidationFailed: The client prefers data to a page.
         """
-        if prefers_data(current.request):
+        if current.request.accept.prefers_data:
             raise ValidationFailed(self.field_errors())
         await self.offer_choices()
 
@@ -159,13 +158,3 @@ class ModelForm(BaseForm, Generic[M]):
 
 class _Undone(Exception):
     """Takes the savepoint back; caught where it is raised."""
-
-
-def prefers_data(request: Request) -> bool:
-    """Return whether a client wants its errors as data.
-
-    A script that says so, never a browser.
-    """
-    accept = request.accept
-    page = accept.quality("text/html")
-    return max(accept.quality("application/problem+json"), accept.quality("application/json")) > page

@@ -184,6 +184,26 @@ class Accept(_Accepted):
         return any(item.value in offers and item.quality > 0 for item in self.preferences)
 
     @property
+    def prefers_page(self) -> bool:
+        """Whether a page is wanted rather than data: HTML more than JSON.
+
+        So it is for browsers. Whoever takes everything alike (`*/*`: curl, `fetch`) gets data.
+        """
+        return self.quality("text/html") > self._data
+
+    @property
+    def prefers_data(self) -> bool:
+        """Whether data is wanted rather than a page: JSON more than HTML.
+
+        So it is for a script that says so, never for a browser. Whoever takes everything alike prefers neither.
+        """
+        return self._data > self.quality("text/html")
+
+    @property
+    def _data(self) -> float:
+        return max(self.quality("application/json"), self.quality("application/problem+json"))
+
+    @property
     def names_html(self) -> bool:
         """Whether HTML is asked for by name, not by `*/*` alone.
 

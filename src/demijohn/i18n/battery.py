@@ -241,7 +241,8 @@ class Translations:
         if self.paths is None:
             return url
         messages = find_messages()
-        return self.paths.adjust(url, root=root, tag=self.default if messages is None else messages.language)
+        tag = self.default if messages is None else messages.language
+        return self.paths.adjust(url, root=root, tag=tag, files=_files(unit.app))
 
     def _lead_to_prefix(self, request: Request) -> Response | None:
         """Redirect from a page without a language to that of the visitor's."""
@@ -250,6 +251,8 @@ class Translations:
             return None
         route = request.route
         if paths.prefix.is_exempt(request.path) or route is None or route.name.startswith("demijohn."):
+            return None
+        if request.path.startswith(_files(request.app)):
             return None
         tag = self.messages_of(request).language
         query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
@@ -337,3 +340,8 @@ class Translations:
 
 def _owner(scaffold: Any) -> str:
     return getattr(scaffold, "name", "") or "the app"
+
+
+def _files(app: Any) -> tuple[str, ...]:
+    """Return what the paths of static files begin with, those of blueprints too: files have no language."""
+    return tuple(f"{assets.prefix}/" for assets in app.assets.values())

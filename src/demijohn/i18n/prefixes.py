@@ -67,13 +67,15 @@ class Paths:
         above, slash, last = root.rpartition("/")
         return above if slash and last in self._by_segment else root
 
-    def adjust(self, url: str, *, root: str, tag: str) -> str:
+    def adjust(self, url: str, *, root: str, tag: str, files: tuple[str, ...] = ()) -> str:
         """Return a URL of the app in a language: the prefix that it was built with is replaced.
 
         Args:
             url: A path, or a whole URL.
             root: The root path that it was built with.
             tag: The language that it should lead to.
+            files: What the paths of static files begin with. They are the same in each language, and kept by
+                browsers once.
         """
         start = 0
         if not url.startswith("/"):
@@ -82,6 +84,6 @@ class Paths:
             return url
         rest = url[start + len(root) :]
         path = rest.partition("?")[0].partition("#")[0] or "/"
-        # The files of the framework are the same in each language, and kept by browsers once.
-        segment = "" if self.prefix.is_exempt(path) or path.startswith("/__demijohn__/") else self.segment(tag)
+        has_none = self.prefix.is_exempt(path) or path.startswith(("/__demijohn__/", *files))
+        segment = "" if has_none else self.segment(tag)
         return url[:start] + self.base(root) + segment + (rest or "")

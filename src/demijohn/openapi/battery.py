@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from demijohn._lib.translation import find_language
 from demijohn.app import CheckMessage
 from demijohn.errors import ConfigurationError
 from demijohn.http import Request, Response
@@ -82,7 +83,8 @@ class OpenAPI:
         self.only = (only,) if isinstance(only, str) else tuple(only)
         self.servers = tuple(servers)
         self.tags = dict(tags or {})
-        self._built: Document | None = None
+        self._built: dict[str, Document] = {}
+        self._written: dict[tuple[str, str], bytes] = {}
 
     def install(self, app: "App") -> None:
         """Plug into the app: the routes, the command, the check."""
@@ -101,26 +103,37 @@ class OpenAPI:
         app.checks.add(self._check)
 
     def document(self, app: "App") -> dict[str, Any]:
-        """Return the document as plain data (Any: as JSON has it); it is built once."""
+        """Return the document as plain data (Any: as JSON has it); it is built once for each language."""
         return self._document(app).data
 
     def _document(self, app: "App") -> Document:
-        if self._built is None:
+        language = find_language()[0]  # labels and help texts may be lazy
+        built = self._built.get(language)
+        if built is None:
             app.freeze()
             info: dict[str, Any] = {"title": self.title or _name_of(app), "version": self.version}
             if self.description:
                 info["description"] = self.description
-            self._built = build_document(app, info=info, only=self.only, servers=self.servers, tags=self.tags)
-        return self._built
+            built = build_document(app, info=info, only=self.only, servers=self.servers, tags=self.tags)
+            self._built[language] = built
+        return built
 
     # -- routes -------------------------------------------------------------------------------------------------------
 
     async def _json(self, request: Request) -> Response:
-        data = self.document(request.app)
-        return Response(to_json(data), content_type="application/json")
+        return Response(self._text("json", request.app), content_type="application/json")
 
     async def _yaml(self, request: Request) -> Response:
-        return Response(to_yaml_text(self.document(request.app)).encode(), content_type="application/yaml")
+        return Response(self._text("yaml", request.app), content_type="application/yaml")
+
+    def _text(self, kind: Literal["json", "yaml"], app: "App") -> bytes:
+        """Return the document as it is sent; it is written once for all who ask in a language."""
+        key = kind, find_language()[0]
+        text = self._written.get(key)
+        if text is None:
+            data = self.document(app)
+            text = self._written[key] = to_json(data) if kind == "json" else to_yaml_text(data).encode()
+        return text
 
     async def _page(self, request: Request) -> Response:
         page = render_page(
