@@ -141,20 +141,20 @@ async def test_what_options_mean_is_found_once(sqlite: Database, door: Door) -> 
     admin.register(Post)(PostAdmin)
     async with AsyncClient(app) as client:
         asked = counted.asked
-        plan = admin.plan(admin.find("post"))
+        plan = admin.plan(admin.get("post"))
         for _again in range(2):
             assert (await client.get("/admin/post/add/")).status_code == 200
             data = {"action": "counted", "selected": ["1"]}
             assert "done" in (await client.post("/admin/post/", data=data, follow_redirects=True)).text
             assert len(plan.forms) == 1
         assert counted.asked == asked == 1
-        assert admin.plan(admin.find("post")) is plan
+        assert admin.plan(admin.get("post")) is plan
         plain = admin.admin_for(Tag)  # which has no page
         assert admin.admin_for(Tag) is plain
         assert admin.plan(plain) is admin.plan(plain)
     admin.register(Tag)(ModelAdmin)
     assert admin.admin_for(Tag) is not plain
-    assert admin.plan(admin.find("post")) is not plan
+    assert admin.plan(admin.get("post")) is not plan
 
 
 async def test_who_may_not_see_a_model_sees_keys(sqlite: Database, open_site: Open, door: Door) -> None:

@@ -18,7 +18,6 @@ __all__ = [
     "LazyString",
     "fill",
     "find_catalog",
-    "find_language",
     "gettext",
     "gettext_lazy",
     "gettext_noop",
@@ -29,6 +28,7 @@ __all__ = [
     "npgettext_lazy",
     "pgettext",
     "pgettext_lazy",
+    "present_language",
 ]
 
 
@@ -73,7 +73,7 @@ def find_catalog() -> Catalog | None:
     return _find()
 
 
-def find_language() -> tuple[str, str]:
+def present_language() -> tuple[str, str]:
     """Return the tag of the present language and its direction, for `<html lang dir>`."""
     catalog = _find()
     return ("en", "ltr") if catalog is None else (catalog.language, catalog.direction)

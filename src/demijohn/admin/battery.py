@@ -194,7 +194,7 @@ class Admin:
             return None
         return {name.partition(":")[2] or "default" for name in self._app.batteries if name.partition(":")[0] == "db"}
 
-    def find(self, slug: str) -> ModelAdmin:
+    def get(self, slug: str) -> ModelAdmin:
         """Return the options of a model by its name in URLs.
 
         Raises:

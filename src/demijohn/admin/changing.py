@@ -7,7 +7,7 @@ from demijohn import Page, Request, Response, flash, redirect
 from demijohn._lib.translation import gettext as _
 from demijohn.admin.access import Visit
 from demijohn.admin.editing import Editor
-from demijohn.admin.finding import find_object, visit_of
+from demijohn.admin.finding import get_object, visit_of
 from demijohn.admin.history import changes_of, difference, entries_of, hidden_names, record, snapshot, version_of
 from demijohn.admin.models import LogEntry
 from demijohn.admin.naming import battery_of, label_of, text_key
@@ -28,7 +28,7 @@ class Changing:
 
     async def add(self, request: Request) -> Page | Response:
         """Show the form of a new object, or save it."""
-        visit, admin = visit_of(request), self.site.find(request.path_params["model"])
+        visit, admin = visit_of(request), self.site.get(request.path_params["model"])
         visit.require(admin, "add")
         editor = Editor(visit, admin)
         if request.method != "POST":
@@ -53,9 +53,9 @@ class Changing:
 
     async def change(self, request: Request) -> Page | Response:
         """Show an object, in a form where the user may change it, or save what was sent."""
-        visit, admin = visit_of(request), self.site.find(request.path_params["model"])
+        visit, admin = visit_of(request), self.site.get(request.path_params["model"])
         sent = request.method == "POST"
-        obj = await find_object(visit, admin, request.path_params["key"], lock=sent)
+        obj = await get_object(visit, admin, request.path_params["key"], lock=sent)
         visit.require(admin, "change" if sent else "view", obj)
         if not visit.may(admin, "change", obj):
             return self._view(request, admin, obj)

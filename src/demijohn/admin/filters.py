@@ -73,7 +73,7 @@ class Filter:
         """Return what can be chosen by a user (Any: of any class)."""
         return ()
 
-    async def find(self, user: Any, text: str) -> tuple[Sequence[Choice], bool]:
+    async def search(self, user: Any, text: str) -> tuple[Sequence[Choice], bool]:
         """Return the choices that a text finds, and whether there are more.
 
         Any: a user of any class.
@@ -261,7 +261,7 @@ class RelationFilter(Filter):
         admin: ModelAdmin = self.admin.site.admin_for(self.path.link.cls)
         return admin
 
-    async def find(self, user: Any, text: str) -> tuple[Sequence[Choice], bool]:
+    async def search(self, user: Any, text: str) -> tuple[Sequence[Choice], bool]:
         """Return the objects that a text finds."""
         target = self.target()
         query = target.query(user)
@@ -330,7 +330,7 @@ class ValuesFilter(Filter):
 
     is_lazy = True
 
-    async def find(self, user: Any, text: str) -> tuple[Sequence[Choice], bool]:
+    async def search(self, user: Any, text: str) -> tuple[Sequence[Choice], bool]:
         """Return the values that a text finds (Any: a user of any class)."""
         path = self.path
         if path is None or len(path.names) != 1:

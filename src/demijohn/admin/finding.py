@@ -11,7 +11,7 @@ from demijohn.admin.options import ModelAdmin
 from demijohn.errors import NotFound
 from demijohn.http import Request
 
-__all__ = ["existing", "find_object", "visit_of", "with_keys"]
+__all__ = ["existing", "get_object", "visit_of", "with_keys"]
 
 
 def visit_of(request: Request) -> Visit:
@@ -25,7 +25,7 @@ def with_keys(admin: ModelAdmin, query: Any, keys: Sequence[tuple[Any, ...]]) ->
     return query.where(have_keys([getattr(admin.model, name) for name in key_names(admin.model)], keys))
 
 
-async def find_object(visit: Visit, admin: ModelAdmin, text: str, *, lock: bool = False) -> Any:
+async def get_object(visit: Visit, admin: ModelAdmin, text: str, *, lock: bool = False) -> Any:
     """Return the object of a key in a path, if it exists for the user (Any: of the model).
 
     Raises:

@@ -377,7 +377,7 @@ class Listing:
         if not one.is_lazy:
             choices = one.choices(self.visit.user)
         elif is_open:
-            choices, more = await one.find(self.visit.user, text)
+            choices, more = await one.search(self.visit.user, text)
         where = {"page": None, "after": None, "choose": None, "find": None}
         return FilterShown(
             parameter=one.parameter,

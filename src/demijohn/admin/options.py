@@ -138,7 +138,7 @@ class Site(Protocol):
         """The options of each model by the model's name in URLs."""
         raise NotImplementedError
 
-    def find(self, slug: str, /) -> "ModelAdmin":
+    def get(self, slug: str, /) -> "ModelAdmin":
         """Return the options of a model by its name in URLs, or answer 404."""
         raise NotImplementedError
 

@@ -14,7 +14,7 @@ from demijohn.admin.deleting import preview_of
 from demijohn.admin.editable import RowForms
 from demijohn.admin.exporting import export
 from demijohn.admin.filters import MOST_CHOICES
-from demijohn.admin.finding import find_object, visit_of, with_keys
+from demijohn.admin.finding import get_object, visit_of, with_keys
 from demijohn.admin.history import changes_of, difference, entries_of, hidden_names, record, snapshot
 from demijohn.admin.listing import Listing
 from demijohn.admin.models import LogEntry
@@ -121,7 +121,7 @@ class Pages:
         return [(name, sorted(links)) for name, links in sorted(found.items())]
 
     def _admin(self, request: Request) -> ModelAdmin:
-        return self.site.find(request.path_params["model"])
+        return self.site.get(request.path_params["model"])
 
     async def fail(self, request: Request, error: HTTPError) -> Page | Response:
         """Answer an error within the layout, for a browser of somebody who came in."""
@@ -341,7 +341,7 @@ class Pages:
         """Delete one object, after showing what goes along."""
         visit, admin = visit_of(request), self._admin(request)
         sent = request.method == "POST"
-        obj = await find_object(visit, admin, request.path_params["key"])
+        obj = await get_object(visit, admin, request.path_params["key"])
         visit.require(admin, "delete", obj)
         preview = await preview_of(visit, admin, [obj])
         url = visit.url(admin.slug, text_key(obj))
@@ -372,7 +372,7 @@ class Pages:
     async def history(self, request: Request) -> Page:
         """Answer with what was done to an object."""
         visit, admin = visit_of(request), self._admin(request)
-        obj = await find_object(visit, admin, request.path_params["key"])
+        obj = await get_object(visit, admin, request.path_params["key"])
         visit.require(admin, "view", obj)
         hidden = hidden_names(visit, admin, obj)
         entries = [(entry, changes_of(entry, hidden=hidden)) for entry in await entries_of(admin, obj)]

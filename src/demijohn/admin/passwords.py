@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from demijohn import Page, Request, Response, flash, redirect
 from demijohn._lib.translation import gettext as _
 from demijohn._lib.translation import gettext_lazy
-from demijohn.admin.finding import find_object, visit_of
+from demijohn.admin.finding import get_object, visit_of
 from demijohn.admin.history import HIDDEN, record
 from demijohn.admin.naming import label_of, text_key
 from demijohn.admin.options import Site
@@ -37,10 +37,10 @@ class Passwords:
 
     async def change(self, request: Request) -> Page | Response:
         """Show the form, or set the password: all sessions of the user end."""
-        visit, admin = visit_of(request), self.site.find(request.path_params["model"])
+        visit, admin = visit_of(request), self.site.get(request.path_params["model"])
         if not isinstance(admin, UserAdmin):
             raise NotFound
-        user = await find_object(visit, admin, request.path_params["key"], lock=request.method == "POST")
+        user = await get_object(visit, admin, request.path_params["key"], lock=request.method == "POST")
         visit.require(admin, "change", user)
         if not admin.may_take_over(visit.user, user):
             visit.refuse(f"set the password of {admin.name}", user)

@@ -18,7 +18,7 @@ from demijohn.errors import DemijohnError, NotFound
 from demijohn.http import FileResponse, Markup, Request, Response, conditional, guess_content_type
 from demijohn.middleware.compression import available_codings, compress
 
-__all__ = ["Asset", "AssetMissing", "Assets", "Fallback", "ViteManifest", "find_assets", "import_map"]
+__all__ = ["Asset", "AssetMissing", "Assets", "Fallback", "ViteManifest", "get_assets", "import_map"]
 
 KiB = 1024
 IN_MEMORY = 1024 * KiB
@@ -269,7 +269,7 @@ class Fallback:
         return await self.assets.respond(request, self.index)
 
 
-def find_assets(folders: Mapping[str, Assets], name: str, namespace: str) -> Assets:
+def get_assets(folders: Mapping[str, Assets], name: str, namespace: str) -> Assets:
     """Return the folder that has a file: that of the blueprint or of those around it, or the app's.
 
     Raises:

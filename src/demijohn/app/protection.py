@@ -18,7 +18,7 @@ from demijohn.middleware import (
     csp_nonce,
     csrf_exempt,
     csrf_token,
-    find_keys,
+    get_keys,
 )
 from demijohn.middleware.violations import REPORT_PATH
 
@@ -94,7 +94,7 @@ def keys_of(app: Any) -> KeyRing:
     settings = app.settings
     secrets = [secret.reveal() for secret in (settings.secret_key, *settings.secret_key_fallbacks) if secret]
     directory = None if settings.env == "test" else app.root_path
-    return find_keys(secrets, production=settings.env == "production", directory=directory)
+    return get_keys(secrets, production=settings.env == "production", directory=directory)
 
 
 def _csrf_field() -> Markup:

@@ -10,7 +10,7 @@ from demijohn._lib.keys import KeyRing
 from demijohn._lib.later import secrets
 from demijohn._lib.sentinels import MISSING
 from demijohn._lib.source import caller
-from demijohn.app.assets import Assets, Fallback, find_assets
+from demijohn.app.assets import Assets, Fallback, get_assets
 from demijohn.app.binders import Binders
 from demijohn.app.checks import Checks
 from demijohn.app.context import running
@@ -192,7 +192,7 @@ class Wiring(Scaffold):
         Raises:
             AssetMissing: There is no such file.
         """
-        return find_assets(self.assets, name, namespace).url(name)
+        return get_assets(self.assets, name, namespace).url(name)
 
     def add_assets(self, name: str, folder: Path) -> None:
         """Serve the static files of a battery; templates write `static("x.css", namespace="demijohn.NAME")`.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import click
 
-from demijohn.cli.target import find_target, load_app
+from demijohn.cli.target import get_target, load_app
 from demijohn.errors import DemijohnError
 
 __all__ = ["doctor"]
@@ -97,7 +97,7 @@ def _app(target: str | None) -> Iterator[Finding]:
 def _imports(target: str | None) -> Iterator[Finding]:
     """Yield the slowest imports of the app, from a fresh process that loads it."""
     try:
-        found = find_target(target)
+        found = get_target(target)
     except DemijohnError:
         return
     code = f"from demijohn.cli.target import load_app; load_app({found!r})"

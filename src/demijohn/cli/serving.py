@@ -12,7 +12,7 @@ import click
 
 from demijohn.app import App
 from demijohn.app.debug_door import load_debugger
-from demijohn.cli.target import find_target, load_ahead, load_app
+from demijohn.cli.target import get_target, load_ahead, load_app
 from demijohn.errors import DemijohnError
 from demijohn.serving import TLS, Recycling, ServerConfig, Timeouts, run_development, serve
 
@@ -20,7 +20,7 @@ __all__ = ["run", "serve_command"]
 
 
 def _loader(target: str | None) -> Callable[[], App]:
-    wanted = find_target(target)
+    wanted = get_target(target)
 
     def load() -> App:
         return load_app(wanted)

@@ -20,7 +20,7 @@ from demijohn._lib.text import did_you_mean
 from demijohn.app import App
 from demijohn.errors import DemijohnError
 
-__all__ = ["TargetError", "find_target", "is_given", "load_app", "using"]
+__all__ = ["TargetError", "get_target", "is_given", "load_app", "using"]
 
 _given: ContextVar[App | None] = ContextVar("demijohn_target", default=None)
 
@@ -82,7 +82,7 @@ def is_given() -> bool:
     return _given.get() is not None
 
 
-def find_target(given: str | None, folder: Path | None = None) -> str:
+def get_target(given: str | None, folder: Path | None = None) -> str:
     """Return the target that was given, or the one of this folder.
 
     Looked for in this order: the argument, `DEMIJOHN_APP`, `[tool.demijohn] app` in `pyproject.toml`, and a file called
@@ -126,7 +126,7 @@ def load_app(given: str | None = None) -> App:
     app = _given.get()
     if app is not None and given is None:
         return app
-    target = find_target(given)
+    target = get_target(given)
     where, _, name = target.partition(":") if not _is_windows_path(target) else (target, "", "")
     module = _import(where)
     found = _pick(module, name, target)

@@ -14,7 +14,7 @@ from demijohn.middleware.proxies import TrustedProxies
 from demijohn.middleware.rates import MemoryRateLimitStore, RateLimit, RateLimitGuard, rate_limit
 from demijohn.middleware.requestid import RequestID, request_id
 from demijohn.middleware.safety import Security
-from demijohn.middleware.secret import find_keys
+from demijohn.middleware.secret import get_keys
 from demijohn.middleware.security import (
     CLOSED_FEATURES,
     SecurityHeaders,
@@ -54,7 +54,7 @@ __all__ = [
     "csp_nonce",
     "csrf_exempt",
     "csrf_token",
-    "find_keys",
+    "get_keys",
     "guards_for",
     "keep_private",
     "mark",

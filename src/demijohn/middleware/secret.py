@@ -8,7 +8,7 @@ from demijohn._lib.keys import KeyRing, WeakSecret
 from demijohn._lib.later import secrets
 from demijohn.errors import ConfigurationError
 
-__all__ = ["SECRET_FILE", "find_keys", "make_secret"]
+__all__ = ["SECRET_FILE", "get_keys", "make_secret"]
 
 SECRET_FILE = Path(".demijohn") / "secret_key"
 """Where the secret of development is kept, below the folder of the app."""
@@ -21,7 +21,7 @@ def make_secret() -> str:
     return secrets.token_urlsafe(48)
 
 
-def find_keys(
+def get_keys(
     configured: str | bytes | Iterable[str | bytes] | None, *, production: bool, directory: str | Path | None = "."
 ) -> KeyRing:
     """Return the keys of an app.
@@ -36,7 +36,7 @@ def find_keys(
         ConfigurationError: It is missing in production, too weak, or the file cannot be written (`DJN-740`).
 
     Example:
-        >>> find_keys("a7c1f09e5b2d48836e4f0c9b1d75a2e8", production=True)
+        >>> get_keys("a7c1f09e5b2d48836e4f0c9b1d75a2e8", production=True)
         KeyRing(1 secrets, hidden)
     """
     if configured:

@@ -55,10 +55,10 @@ class Generator(CodeGenerator):
             return
         self.write("(_value if (_value := getattr((_owner := ")
         self.visit(node.node, frame)
-        self.write(f"), {node.attr!r}, missing)) is not missing else find_item(environment, _owner, {node.attr!r}))")
+        self.write(f"), {node.attr!r}, missing)) is not missing else get_item(environment, _owner, {node.attr!r}))")
 
 
-def find_item(environment: jinja2.Environment, owner: Any, name: str) -> Any:
+def get_item(environment: jinja2.Environment, owner: Any, name: str) -> Any:
     """Return the item of that name where there is no such attribute, or an undefined value."""
     try:
         return owner[name]
@@ -69,7 +69,7 @@ def find_item(environment: jinja2.Environment, owner: Any, name: str) -> Any:
 class Template(jinja2.Template):
     """A compiled template; what it exports to `import` is made once."""
 
-    names: ClassVar[dict[str, Any]] = {"html_text": html_text, "find_item": find_item}
+    names: ClassVar[dict[str, Any]] = {"html_text": html_text, "get_item": get_item}
 
     @classmethod
     def from_code(cls, environment: Any, code: CodeType, globals: Any, uptodate: Any = None) -> "Template":  # noqa: A002

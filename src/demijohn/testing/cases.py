@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from demijohn.app import App
 from demijohn.testing.assertions import assert_errors, assert_redirects, assert_status
 from demijohn.testing.client import AsyncClient, TestClient
-from demijohn.testing.finding import find_app
+from demijohn.testing.finding import get_app
 
 __all__ = ["AsyncTestCase", "TestCase"]
 
@@ -18,7 +18,7 @@ class _Assertions:
 
     def make_app(self) -> App:
         """Return the app under test: `app` of the class, or the one that the command line would find."""
-        return find_app() if self.app is None else self.app
+        return get_app() if self.app is None else self.app
 
     def assert_status(self, response: Any, *expected: int) -> None:
         """Assert that a response has one of the statuses (Any: a response of the client)."""

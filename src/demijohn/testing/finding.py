@@ -6,10 +6,10 @@ from pathlib import Path
 from demijohn.app import App
 from demijohn.cli.target import TargetError, load_app
 
-__all__ = ["find_app"]
+__all__ = ["get_app"]
 
 
-def find_app(root: Path | None = None) -> App:
+def get_app(root: Path | None = None) -> App:
     """Return the app that `demijohn run` would serve, here or in the folder of the project.
 
     Raises:

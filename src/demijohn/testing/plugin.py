@@ -183,10 +183,10 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
 def app(pytestconfig: pytest.Config) -> App:
     """The app under test, found as the command line finds it; override it to make your own."""
     from demijohn.cli.target import TargetError
-    from demijohn.testing.finding import find_app
+    from demijohn.testing.finding import get_app
 
     try:
-        return find_app(pytestconfig.rootpath)
+        return get_app(pytestconfig.rootpath)
     except TargetError as error:
         pytest.fail(
             f"{error}\n\nThe fixture `app` looks where `demijohn run` does. To make the app in another way, write in "
