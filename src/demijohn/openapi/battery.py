@@ -103,7 +103,10 @@ class OpenAPI:
         app.checks.add(self._check)
 
     def document(self, app: "App") -> dict[str, Any]:
-        """Return the document as plain data (Any: as JSON has it); it is built once for each language."""
+        """Return the document as plain data, built once for each language.
+
+        Any: as JSON has it.
+        """
         return self._document(app).data
 
     def _document(self, app: "App") -> Document:
