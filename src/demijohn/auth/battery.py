@@ -10,7 +10,7 @@ from demijohn.app import url_for
 from demijohn.app.failures import problem_response
 from demijohn.auth import checking, logins
 from demijohn.auth.guards import AccessGuard
-from demijohn.auth.models import User, new_stamp
+from demijohn.auth.models import User
 from demijohn.auth.passwords import Passwords
 from demijohn.auth.permissions import Permissions, add_policy, use_permissions
 from demijohn.auth.throttle import Throttle
@@ -178,10 +178,6 @@ class Auth(Generic[U]):
         fields = records_of(type(user)).fields.items()
         texts = [getattr(user, name) for name, field in fields if field.type is str and not field.private]
         return [text for text in texts if text]
-
-    def new_stamp(self) -> str:
-        """Return a stamp that no session has."""
-        return new_stamp()
 
     # -- the user as a service -----------------------------------------------------------------------------------------
 

@@ -139,7 +139,14 @@ class User(_Holder, Model):
 
     async def set_password(self, password: str) -> None:
         """Set a new password, which ends all sessions; it is written by `save`."""
-        self.password_hash = await passwords_here().hasher.hash(password)
+        self.set_password_hash(await passwords_here().hasher.hash(password))
+
+    def set_password_hash(self, password_hash: str) -> None:
+        """Set the hash of a new password, which ends all sessions; written by `save`.
+
+        For a password that was hashed before the row was locked, or somewhere else.
+        """
+        self.password_hash = password_hash
         self.session_stamp = new_stamp()
 
     async def check_password(self, password: str) -> bool:

@@ -203,7 +203,7 @@ class Pages:
             return self._bad_link(request, _url("auth.verify_again"))
         user.email_verified_at = now()
         if hashed:
-            user.assign(password_hash=hashed, session_stamp=self.auth.new_stamp())
+            user.set_password_hash(hashed)
         await user.save()
         logins.send("email-verified", user)
         if not request.accept.prefers_page:
@@ -221,14 +221,10 @@ class Pages:
             return self._page("password_change", form, email=user.email)
         await fill_in(form, request)
         self._judge(form, self.auth.about(user))
-        if form.is_valid:
-            try:
-                await self.auth.throttle.attempt(request, f"change:{user.email}", life=user.session_stamp)
-            except TooManyRequests as refusal:
-                return self._refuse(request, "password_change", form, refusal, email=user.email)
-            if not await user.check_password(form.data.current):
-                await self.auth.throttle.fail(request)
-                form.add_error("current", _("This is not your password."))
+        try:
+            await self._check_own(request, user, form, "current")
+        except TooManyRequests as refusal:
+            return self._refuse(request, "password_change", form, refusal, email=user.email)
         if not form.is_valid:
             return self._refuse(request, "password_change", form, email=user.email)
         await user.set_password(form.data.password)
@@ -249,14 +245,10 @@ class Pages:
             goes_to = self._next(request, request.query.get("next"), default="")
             return self._page("password_confirm", form.fill({"next": goes_to}), email=user.email)
         await fill_in(form, request)
-        if form.is_valid:
-            try:
-                await self.auth.throttle.attempt(request, f"change:{user.email}", life=user.session_stamp)
-            except TooManyRequests as refusal:
-                return self._refuse(request, "password_confirm", form, refusal, email=user.email)
-            if not await user.check_password(form.data.password):
-                await self.auth.throttle.fail(request)
-                form.add_error("password", _("This is not your password."))
+        try:
+            await self._check_own(request, user, form, "password")
+        except TooManyRequests as refusal:
+            return self._refuse(request, "password_confirm", form, refusal, email=user.email)
         if not form.is_valid:
             return self._refuse(request, "password_confirm", form, email=user.email)
         await logins.renew_login(user)
@@ -285,10 +277,10 @@ class Pages:
         user = await self.links.find("reset", token, self.auth.model, lock=True)
         if user is None:
             return self._bad_link(request, _url("auth.password_reset"))
-        await user.assign(password_hash=hashed, session_stamp=self.auth.new_stamp()).save()
+        user.set_password_hash(hashed)
         if not user.is_verified:
             user.email_verified_at = now()  # the link came by mail
-            await user.save()
+        await user.save()
         logins.send("password-reset", user)
         await self._send(request, "password-changed", user, link=_url("auth.password_reset"))
         if not request.accept.prefers_page:
@@ -397,6 +389,19 @@ class Pages:
             await mail.send(message)
         else:  # what sending costs before the mail leaves in the background
             message.with_sender(mail.sender).as_email()
+
+    async def _check_own(self, request: Request, user: User, form: Form[Any], name: str) -> None:
+        """Note in a form that is right so far where it holds another password than the user's.
+
+        Raises:
+            TooManyRequests: There were too many attempts.
+        """
+        if not form.is_valid:
+            return
+        await self.auth.throttle.attempt(request, f"change:{user.email}", life=user.session_stamp)
+        if not await user.check_password(getattr(form.data, name)):
+            await self.auth.throttle.fail(request)
+            form.add_error(name, _("This is not your password."))
 
     def _judge(self, form: Form[Any], about: list[str]) -> None:
         password = form["password"].value
