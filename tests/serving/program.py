@@ -105,8 +105,8 @@ class Program:
     def run_to_end(self) -> int:
         """Start it, wait until it ends by itself, and return its exit code."""
         self.start()
-        self._reader.join(20)
-        code = self.process.wait(20)
+        self._reader.join(60)
+        code = self.process.wait(60)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return code
@@ -122,7 +122,7 @@ class Program:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(10)
+                self.process.wait(30)
             except subprocess.TimeoutExpired:
                 for pid in self.children():
                     os.kill(pid, signal.SIGKILL)
@@ -130,13 +130,13 @@ class Program:
                 self.process.wait()
                 if error is None:
                     raise AssertionError(f"it does not end\n{self.log}") from None
-        self._reader.join(10)
+        self._reader.join(30)
         if self.process.stdout is not None:
             self.process.stdout.close()
         if error is not None:
             print(self.log)
 
-    def until(self, condition: Callable[[], Any], *, seconds: float = 10.0) -> Any:
+    def until(self, condition: Callable[[], Any], *, seconds: float = 30.0) -> Any:
         """Return what a condition gives as soon as it gives something."""
         end = time.monotonic() + seconds
         while True:
@@ -146,7 +146,7 @@ class Program:
             assert time.monotonic() < end, f"it does not come true\n{self.log}"
             time.sleep(0.01)
 
-    def match(self, pattern: str, *, count: int = 1, seconds: float = 10.0) -> re.Match[str]:
+    def match(self, pattern: str, *, count: int = 1, seconds: float = 30.0) -> re.Match[str]:
         """Wait for the `count`th line of the log that matches, and return the match."""
 
         def look() -> re.Match[str] | None:
@@ -158,7 +158,7 @@ class Program:
 
     def get(self, path: str = "/", **options: Any) -> httpx2.Response:
         """Ask once, on a connection of its own."""
-        return httpx2.get(self.base + path, timeout=10, **options)
+        return httpx2.get(self.base + path, timeout=30, **options)
 
     def children(self) -> list[int]:
         """Return the ids of the processes below this one."""
@@ -177,7 +177,7 @@ class Program:
         """Send a signal to the first process."""
         self.process.send_signal(number)
 
-    def wait(self, seconds: float = 10.0) -> int:
+    def wait(self, seconds: float = 30.0) -> int:
         """Wait for its end and return its exit code."""
         return self.process.wait(seconds)
 

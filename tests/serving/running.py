@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Self
 
@@ -12,8 +13,12 @@ import uvloop
 from demijohn.errors import HTTPError
 from demijohn.http import Limits, Request, Response, StreamResponse
 from demijohn.serving import Server, ServerConfig
+from demijohn.serving.hub import Hub
 
 Handler = Callable[[Request], Awaitable[Response]]
+
+PATIENCE = 30.0
+"""Seconds that a test waits for what must come: the machine may be busy with other things."""
 
 
 class SmallApp:
@@ -149,7 +154,7 @@ class Running:
 
     def start(self) -> "Running":
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(PATIENCE)
         if self._error is not None:
             raise self._error
         return self
@@ -161,14 +166,14 @@ class Running:
             return function()
 
         assert self.loop is not None
-        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(PATIENCE)
 
     def begin_stop(self) -> None:
         assert self.loop is not None
         assert self._stop is not None
         self.loop.call_soon_threadsafe(self._stop.set)
 
-    def join(self, timeout: float = 10) -> None:
+    def join(self, timeout: float = PATIENCE) -> None:
         self._thread.join(timeout)
         assert not self._thread.is_alive(), "the server hangs"
         if self._error is not None:
@@ -183,11 +188,40 @@ class Running:
     def port(self) -> int:
         return self.server.port
 
-    def connect(self, timeout: float = 5.0) -> "Client":
+    @property
+    def hub(self) -> Hub:
+        """The connections and tasks of the server."""
+        assert self.server.hub is not None
+        return self.server.hub
+
+    def until_active(self, count: int) -> None:
+        """Wait until so many requests are being answered."""
+        until(lambda: self.call(lambda: self.hub.active) == count)
+
+    def until_tick(self) -> None:
+        """Wait until the clock that the deadlines are compared with has moved on."""
+        before = self.call(lambda: self.hub.clock)
+        until(lambda: self.call(lambda: self.hub.clock) > before)
+
+    def settle(self, read: Callable[[], int]) -> int:
+        """Wait until a figure has stood still for ten turns of the server's loop in a row, and return it."""
+        found, equal = self.call(read), 0
+
+        def is_still() -> bool:
+            nonlocal found, equal
+            now = self.call(read)
+            found, equal = now, equal + 1 if now == found else 0
+            time.sleep(0.02)
+            return equal == 10
+
+        until(is_still)
+        return int(found)
+
+    def connect(self, timeout: float = PATIENCE) -> "Client":
         return Client(socket.create_connection(("127.0.0.1", self.port), timeout))
 
     def connect_to(self, port: int) -> "Client":
-        return Client(socket.create_connection(("127.0.0.1", port), 5))
+        return Client(socket.create_connection(("127.0.0.1", port), PATIENCE))
 
     def ask(self, data: bytes) -> bytes:
         """Send bytes on a new connection and return all that comes until it is closed."""
@@ -275,6 +309,14 @@ class Client:
             return True
         except TimeoutError:
             return False
+
+
+def until(condition: Callable[[], object], *, seconds: float = PATIENCE) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it does not come true"
+        time.sleep(0.01)
 
 
 def get(path: str = "/", *, host: str = "example.org", extra: str = "", version: str = "1.1") -> bytes:

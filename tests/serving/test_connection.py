@@ -49,7 +49,7 @@ def test_pipelined_requests_are_answered_in_order(any_server: Running) -> None:
 def test_a_flood_of_pipelined_requests_is_bounded_and_answered(any_server: Running) -> None:
     """Thousands of pipelined requests are all answered, and what waits behind a slow one is read no further."""
     count = 20_000
-    with any_server.connect(timeout=20) as client:
+    with any_server.connect(timeout=60) as client:
         client.sock.setblocking(True)
         client.send(get("/slow"))
         import threading
@@ -197,7 +197,7 @@ def test_bodies_of_every_size_arrive_whole(any_server: Running, size: int) -> No
     body = bytes(range(256)) * (size // 256) + bytes(size % 256)
     app = any_server.app
     app.handlers["/sum"] = _sum
-    with any_server.connect(timeout=20) as client:
+    with any_server.connect(timeout=60) as client:
         client.send(post("/sum", body) + get())
         assert client.response()[2] == b"%d %d" % (size, sum(body))
         assert client.response()[2] == b"Hello, World!"
@@ -255,7 +255,7 @@ def test_an_early_answer_arrives_although_the_body_was_not_read() -> None:
         return Response(b"too large", 413)
 
     body = bytes(5_000_000)
-    with running(app) as server, server.connect(timeout=10) as client:
+    with running(app) as server, server.connect() as client:
         client.send(post("/early", body))
         status, headers, text = client.response()
         assert (status, headers["connection"], text) == (413, "close", b"too large")
@@ -306,7 +306,7 @@ def test_the_server_survives_clients_that_leave(any_server: Running) -> None:
         with any_server.connect() as client:
             client.send(get())
             assert client.response()[0] == 200
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     hub = any_server.server.hub
     assert hub is not None
     while (any_server.call(lambda: (len(hub.connections), len(hub.tasks), hub.active))) != (0, 0, 0):

@@ -13,7 +13,7 @@ from websockets.server import ServerProtocol
 from websockets.sync.client import connect
 
 from demijohn import App, Settings, WebSocket
-from tests.serving.running import Running, get, running
+from tests.serving.running import Running, get, running, until
 
 HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -77,7 +77,7 @@ class Watch:
 
     def __exit__(self, *_: object) -> None:
         self.ended.set()
-        self.future.result(5)
+        self.future.result(30)
         gc.enable()
 
 
@@ -111,7 +111,7 @@ def test_a_flood_of_tiny_frames_does_not_hold_the_loop(server: Running, seen: li
                 assert server.ask(get(host="localhost", extra="Connection: close\r\n")).endswith(b"x")
                 answered += 1
         for thread in threads:
-            thread.join(10)
+            thread.join(30)
     assert seen == {"messages": [1] * many + [3], "pings": [3], "fragments": [many + 2, 3]}[kind]
     assert answered
     if kind == "messages":
@@ -163,5 +163,5 @@ def test_a_refused_handshake_is_no_error(server: Running, caplog: pytest.LogCapt
     with server.connect() as client:
         client.send(HANDSHAKE.replace(b"/ws", b"/nowhere"))
         assert client.until(b"\r\n\r\n").startswith(b"HTTP/1.1 404 ")
-    time.sleep(0.1)
+    until(lambda: not server.call(lambda: list(server.hub.connections)))
     assert "without completing handshake" not in caplog.text

@@ -14,7 +14,7 @@ from tests.serving.program import HELLO, Asking, Program
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the serving process is forked here")
 
-SOON = 5.0
+SOON = 20.0
 """Seconds; on an idle machine a small app is served anew within 0.3."""
 
 
@@ -103,7 +103,7 @@ def test_an_open_stream_does_not_hold_it_up(tmp_path: Path) -> None:
     """With an event stream open the reload is as quick, and the stream ends whole."""
     with developing(tmp_path) as program:
         _until_watching(program)
-        with httpx2.stream("GET", program.base + "/events", timeout=10) as response:
+        with httpx2.stream("GET", program.base + "/events", timeout=30) as response:
             pieces = response.iter_bytes()
             assert next(pieces) == b"data: x\n\n"
             start = time.monotonic()
@@ -121,10 +121,10 @@ def test_open_sockets_are_told_1001(tmp_path: Path) -> None:
         program.until(lambda: "/ws" in program.get("/paths").text)
         with connect(program.base.replace("http", "ws") + "/ws", origin=program.base) as socket:  # type: ignore[arg-type]
             socket.send("hello")
-            assert socket.recv(timeout=10) == "hello"
+            assert socket.recv(timeout=30) == "hello"
             program.write(HELLO.replace('"one"', '"two"') + SOCKET)
             with pytest.raises(ConnectionClosed) as closed:
-                socket.recv(timeout=20)
+                socket.recv(timeout=30)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1001
         program.until(lambda: program.get().text.startswith("two "))
@@ -147,10 +147,10 @@ def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
         _until_watching(program)
         below = program.children()
         assert len(below) == 2
-        with httpx2.stream("GET", program.base + "/events", timeout=10) as response:
+        with httpx2.stream("GET", program.base + "/events", timeout=30) as response:
             next(response.iter_bytes())
             program.send(signal.SIGINT)
-            assert program.wait(5) == 0
+            assert program.wait() == 0
         assert not any(Path(f"/proc/{pid}").exists() for pid in below)
 
 
@@ -192,7 +192,7 @@ def test_modules_can_be_loaded_ahead(tmp_path: Path) -> None:
 def _until_watching(program: Program) -> None:
     """Touch a file until the watcher, which starts last, has noticed."""
     extra = program.folder / "extra.py"
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     number = 0
     while "extra.py changed" not in program.log:
         number += 1

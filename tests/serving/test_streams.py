@@ -3,14 +3,13 @@
 import asyncio
 import socket
 import threading
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from demijohn.http import Request, Response, StreamResponse
-from tests.serving.running import Client, Running, SmallApp, get, running, small_app
+from tests.serving.running import PATIENCE, Client, Running, SmallApp, get, running, small_app, until
 
 
 def streaming_app() -> SmallApp:
@@ -104,7 +103,7 @@ def test_a_stream_that_breaks_its_promise_is_cut(streams: Running, path: str) ->
     data = streams.ask(get(path) + get())
     body = data.partition(b"\r\n\r\n")[2]
     assert body in (b"0123456789", b"01234")
-    assert f"closed {path}" in streams.app.events
+    until(lambda: f"closed {path}" in streams.app.events)
 
 
 def test_a_stream_that_fails_is_cut_so_that_the_client_sees_it(
@@ -114,8 +113,8 @@ def test_a_stream_that_fails_is_cut_so_that_the_client_sees_it(
     data = streams.ask(get("/breaks") + get())
     assert data.endswith(b"5\r\nfirst\r\n")
     assert b"Hello" not in data
-    _until(lambda: [record.exc_info[0] for record in caplog.records if record.exc_info] == [RuntimeError])
-    assert streams.app.events[-1] == "closed /breaks"
+    until(lambda: [record.exc_info[0] for record in caplog.records if record.exc_info] == [RuntimeError])
+    until(lambda: "closed /breaks" in streams.app.events)
 
 
 def test_a_failing_stream_without_chunks_is_reset(streams: Running) -> None:
@@ -136,7 +135,7 @@ def test_a_stream_ends_when_the_client_leaves(streams: Running) -> None:
     with streams.connect() as client:
         client.send(get("/endless"))
         client.until(b"begun")
-    _until(lambda: "ended /endless" in streams.app.events)
+    until(lambda: "ended /endless" in streams.app.events)
     assert streams.app.events[1:] == ["cancelled /endless", "closed /endless", "ended /endless"]
 
 
@@ -145,15 +144,14 @@ def test_a_producer_waits_for_its_client(streams: Running) -> None:
     with streams.connect() as client:
         client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         client.send(get("/flood"))
-        time.sleep(0.3)
-        before = len(streams.app.events)
-        time.sleep(0.2)
-        assert len(streams.app.events) == before < 200
+        until(lambda: "piece" in streams.app.events)
+        before = streams.settle(lambda: len(streams.app.events))
+        assert before < 200
         size = 0
         while size < 20_000_000:
             size += len(client.sock.recv(1 << 20))
         assert len(streams.app.events) > before + 100
-    _until(lambda: "closed /flood" in streams.app.events)
+    until(lambda: "closed /flood" in streams.app.events)
 
 
 def test_head_of_a_stream_closes_it_unread(streams: Running) -> None:
@@ -179,7 +177,7 @@ def test_head_of_a_stream_closes_it_unread(streams: Running) -> None:
         client.send(b"HEAD /source HTTP/1.1\r\nHost: a\r\n\r\n" + get())
         assert client.response(head_only=True)[0] == 200
         assert client.response()[2] == b"Hello, World!"
-    assert closed.is_set()
+    assert closed.wait(PATIENCE)
 
 
 def test_body_and_stream_may_flow_at_once() -> None:
@@ -223,11 +221,4 @@ def test_cleaning_up_a_stream_is_not_interrupted(streams: Running) -> None:
     with streams.connect() as client:
         client.send(get("/slowly"))
         client.until(b"x\r\n")
-    assert cleaned.wait(3)
-
-
-def _until(condition: Any, *, seconds: float = 3.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it does not come true"
-        time.sleep(0.01)
+    assert cleaned.wait(PATIENCE)

@@ -66,7 +66,7 @@ def test_https_is_served(certificate: TLS) -> None:
 def test_a_refusal_over_tls_arrives(certificate: TLS) -> None:
     """An early answer is read although the body was not, and the connection ends."""
     with running(tls=certificate) as server:
-        raw = socket.create_connection(("127.0.0.1", server.port), 5)
+        raw = socket.create_connection(("127.0.0.1", server.port), 30)
         with trusting(certificate).wrap_socket(raw, server_hostname="localhost") as client:
             client.sendall(b"GET / HTTP/1.1\r\n\r\n")
             assert client.recv(4096).startswith(b"HTTP/1.1 400 ")
@@ -137,7 +137,7 @@ def test_http2_beside_http1(certificate: TLS) -> None:
     h2 = pytest.importorskip("h2.connection")
     for tls in (certificate, None):
         with running(_Answering(), tls=tls, http2=True) as server:
-            raw = socket.create_connection(("127.0.0.1", server.port), 5)
+            raw = socket.create_connection(("127.0.0.1", server.port), 30)
             if tls is not None:
                 context = trusting(tls)
                 context.set_alpn_protocols(["h2"])

@@ -5,7 +5,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from demijohn.serving import Capacity
-from tests.serving.running import Running, get, running
+from tests.serving.running import PATIENCE, Running, get, running
 
 
 def test_messages_go_both_ways(any_server: Running) -> None:
@@ -77,7 +77,7 @@ def test_a_message_over_the_limit_closes_the_socket() -> None:
         with connect(f"ws://127.0.0.1:{server.port}/ws") as socket:
             socket.send("x" * 2000)
             with pytest.raises(ConnectionClosed) as closed:
-                socket.recv(timeout=5)
+                socket.recv(timeout=PATIENCE)
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1009
 
