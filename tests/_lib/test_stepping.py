@@ -114,3 +114,21 @@ async def test_cancel_ends_it_where_it_waits() -> None:
     await step.cancel()
     assert cleaned == ["numbers"]
     await step.cancel()  # a second time does nothing
+
+
+async def test_long_waits_share_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of waits take one timer of the loop; each ends when its own time is over, and goes on afterwards."""
+    loop = asyncio.get_running_loop()
+    timers: list[float] = []
+    begin = loop.call_later
+    monkeypatch.setattr(loop, "call_later", lambda seconds, *rest: (timers.append(seconds), begin(seconds, *rest))[1])
+    gate = asyncio.Event()
+    steps = [Step(gate.wait()) for _ in range(1000)]
+    short, long = steps[:500], steps[500:]
+    waits = [asyncio.create_task(step.within(1.0)) for step in short]
+    others = [asyncio.create_task(step.within(60.0)) for step in long]
+    assert not any(await asyncio.gather(*waits))
+    assert not any(task.done() for task in others)
+    gate.set()
+    assert all(await asyncio.gather(*others, *[step.within(60.0) for step in short]))
+    assert len(timers) < 10

@@ -135,3 +135,11 @@ async def test_a_stream_that_never_began_closes_its_source() -> None:
     response = EventStreamResponse(source)
     await response.aclose()
     assert source.closed
+
+
+def test_an_event_for_many_streams_is_encoded_once() -> None:
+    """The same object gives the same bytes; one that was changed is encoded anew."""
+    event = ServerSentEvent({"n": 1}, id=1)
+    assert event.encode() is event.encode()
+    event.id = "2"
+    assert event.encode() == b'id: 2\ndata: {"n":1}\n\n'

@@ -13,22 +13,19 @@ class Clock:
     """Wakes everybody once a second."""
 
     def __init__(self) -> None:
-        self.at = 0.0
-        self.next: asyncio.Future[None] | None = None
+        self.event = ServerSentEvent(0.0)
+        self.next = asyncio.Event()
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(1)
-            waited, self.next = self.next, None
-            self.at = time.monotonic()
-            if waited is not None:
-                waited.set_result(None)
+            waited, self.next = self.next, asyncio.Event()
+            self.event = ServerSentEvent(time.monotonic())
+            waited.set()
 
-    async def tick(self) -> float:
-        if self.next is None:
-            self.next = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self.next)
-        return self.at
+    async def tick(self) -> ServerSentEvent:
+        await self.next.wait()
+        return self.event
 
 
 clock = Clock()
@@ -47,7 +44,7 @@ async def home() -> str:
 @app.get("/ticks")
 async def ticks() -> AsyncIterator[ServerSentEvent]:
     while True:
-        yield ServerSentEvent(await clock.tick())
+        yield await clock.tick()
 
 
 @app.websocket("/idle")

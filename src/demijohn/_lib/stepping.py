@@ -6,7 +6,8 @@ whatever else belongs to the task hold for it.
 """
 
 import types
-from collections.abc import Awaitable, Generator
+import weakref
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Generic, TypeVar
 
 from demijohn._lib.later import asyncio
@@ -14,6 +15,9 @@ from demijohn._lib.later import asyncio
 __all__ = ["Step"]
 
 T = TypeVar("T")
+
+_COARSE = 1.0
+"""Seconds: longer waits share one timer for each loop that ticks so often, and end up to so much later."""
 
 
 class Step(Generic[T]):
@@ -130,12 +134,61 @@ def _turn(waiting: "asyncio.Future[Any]", seconds: float) -> Generator[Any, Any,
     # The task is not to wait for this future, but for ours.
     waiting._asyncio_future_blocking = False
     waiting.add_done_callback(wake)
-    timer = loop.call_later(seconds, wake)
+    waits: _Waits | None = None
+    timer: asyncio.TimerHandle | None = None
+    if seconds > _COARSE / 2:
+        waits = _waits_of(loop)
+        waits.begin(wake, seconds, loop)
+    else:
+        timer = loop.call_later(seconds, wake)
     try:
         yield from turn.__await__()
     finally:
-        timer.cancel()
-        waiting.remove_done_callback(wake)
+        if waits is not None:
+            waits.end(wake)
+        if timer is not None:
+            timer.cancel()
+        if not waiting.done():
+            waiting.remove_done_callback(wake)
+
+
+class _Waits:
+    """The long waits of one loop: thousands of streams that are kept alive need one timer, not one for each event."""
+
+    __slots__ = ("_ends", "_is_ticking")
+
+    def __init__(self) -> None:
+        self._ends: dict[Callable[[], None], float] = {}
+        self._is_ticking = False
+
+    def begin(self, wake: Callable[[], None], seconds: float, loop: "asyncio.AbstractEventLoop") -> None:
+        self._ends[wake] = loop.time() + seconds
+        if not self._is_ticking:
+            self._is_ticking = True
+            loop.call_later(_COARSE, self._tick)
+
+    def end(self, wake: Callable[[], None]) -> None:
+        self._ends.pop(wake, None)
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for wake in [wake for wake, end in self._ends.items() if end <= now]:
+            del self._ends[wake]
+            wake()
+        self._is_ticking = bool(self._ends)
+        if self._is_ticking:
+            loop.call_later(_COARSE, self._tick)
+
+
+_all_waits: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Waits]" = weakref.WeakKeyDictionary()
+
+
+def _waits_of(loop: "asyncio.AbstractEventLoop") -> _Waits:
+    waits = _all_waits.get(loop)
+    if waits is None:
+        waits = _all_waits[loop] = _Waits()
+    return waits
 
 
 def _is_future(thing: Any) -> bool:

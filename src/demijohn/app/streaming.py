@@ -6,6 +6,7 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
+    Awaitable,
     Callable,
     Coroutine,
     Generator,
@@ -269,10 +270,12 @@ class _Source:
     def __aiter__(self) -> "_Source":
         return self
 
-    async def __anext__(self) -> Any:
+    def __anext__(self) -> Awaitable[Any]:
         first, self._first = self._first, None
-        if first is None:
-            return await self._iterator.__anext__()
+        # Each coroutine between is one more to walk through at every event of every stream.
+        return self._iterator.__anext__() if first is None else self._opened(first)
+
+    async def _opened(self, first: Step[Any]) -> Any:
         await first.within(None)
         return first.result()
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from operator import is_
 from typing import Any
 
 from demijohn._lib.stepping import Step
@@ -32,6 +33,9 @@ class ServerSentEvent:
         retry: Milliseconds that the browser waits before it connects again.
         comment: A line that the browser ignores.
 
+    An event that goes to many streams is encoded once: yield the same object in each, and change nothing inside of its
+    data afterwards.
+
     Raises:
         BadEvent: A name or an id has line breaks or NUL.
 
@@ -40,7 +44,7 @@ class ServerSentEvent:
         b'event: news\\ndata: two\\ndata: lines\\n\\n'
     """
 
-    __slots__ = ("comment", "data", "event", "id", "retry")
+    __slots__ = ("_encoded", "comment", "data", "event", "id", "retry")
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class ServerSentEvent:
         self.id = None if id is None else str(id)
         self.retry = retry
         self.comment = comment
+        self._encoded: tuple[tuple[Any, ...], bytes] | None = None
         for what, value in (("event", self.event), ("id", self.id)):
             if value is not None and _IN_FIELD.search(value):
                 raise BadEvent(
@@ -66,6 +71,14 @@ class ServerSentEvent:
 
     def encode(self) -> bytes:
         """Return the event as it is sent."""
+        now = (self.data, self.event, self.id, self.retry, self.comment)
+        if self._encoded is not None and all(map(is_, now, self._encoded[0])):
+            return self._encoded[1]
+        encoded = self._encode()
+        self._encoded = now, encoded
+        return encoded
+
+    def _encode(self) -> bytes:
         lines = []
         if self.comment is not None:
             lines += [f": {line}" for line in _BREAK.split(self.comment)]
@@ -115,10 +128,9 @@ class EventStreamResponse(StreamResponse):
         headers: HeadersLike | None = None,
         ping: float | None = 15.0,
     ) -> None:
-        source = _encoded(as_async(events))
-        super().__init__(
-            source if ping is None else _KeptAlive(source, ping), 200, headers, content_type="text/event-stream"
-        )
+        source = as_async(events)
+        pieces = _encoded(source) if ping is None else _KeptAlive(source, ping)
+        super().__init__(pieces, 200, headers, content_type="text/event-stream")
         # What is wrapped is closed even if the wrapping never began.
         self._source = events
         if "cache-control" not in self.headers:
@@ -130,11 +142,15 @@ class EventStreamResponse(StreamResponse):
 async def _encoded(events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
     try:
         async for event in events:
-            yield (event if isinstance(event, ServerSentEvent) else ServerSentEvent(event)).encode()
+            yield _bytes_of(event)
     finally:
         close = getattr(events, "aclose", None)
         if close is not None:
             await close()
+
+
+def _bytes_of(event: Any) -> bytes:
+    return (event if isinstance(event, ServerSentEvent) else ServerSentEvent(event)).encode()
 
 
 class _KeptAlive:
@@ -145,10 +161,10 @@ class _KeptAlive:
 
     __slots__ = ("_ping", "_source", "_step")
 
-    def __init__(self, source: AsyncIterator[bytes], ping: float) -> None:
+    def __init__(self, source: AsyncIterator[Any], ping: float) -> None:
         self._source = source
         self._ping = ping
-        self._step: Step[bytes] | None = None
+        self._step: Step[Any] | None = None
 
     def __aiter__(self) -> "_KeptAlive":
         return self
@@ -159,7 +175,7 @@ class _KeptAlive:
             step = Step(self._source.__anext__())
         if step.is_done or await step.within(self._ping):
             self._step = None
-            return step.result()
+            return _bytes_of(step.result())
         self._step = step
         return b": ping\n\n"
 
@@ -167,4 +183,6 @@ class _KeptAlive:
         step, self._step = self._step, None
         if step is not None:
             await step.cancel()
-        await self._source.aclose()  # type: ignore[attr-defined]
+        close = getattr(self._source, "aclose", None)
+        if close is not None:
+            await close()
