@@ -1,5 +1,6 @@
 """Bodies that are bad in their weight: nested deeper than the limit, or slow to read."""
 
+import gzip
 import threading
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -7,10 +8,10 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 
-from demijohn import App, Body, Page
+from demijohn import App, Body, Form, Page, Request
 from demijohn.app import Format
 from demijohn.errors import MalformedBody
-from demijohn.http import Limits
+from demijohn.http import Limits, UploadFile
 from demijohn.middleware import Security
 from tests.app.calling import call
 
@@ -216,3 +217,121 @@ async def test_long_answers_in_slow_formats_are_written_in_a_thread(kind: str) -
     threads.clear()
     assert (await call(app, "GET", "/5000.json")).content_type == "application/json"
     assert threads == []
+
+
+FORMS = "application/x-www-form-urlencoded, multipart/form-data"
+ROWS = "text/csv, application/jsonl"
+
+
+def _of_each_kind() -> App:
+    app = App()
+
+    @app.post("/object")
+    async def of_object(body: Event) -> str:
+        return "ok"
+
+    @app.post("/text")
+    async def of_text(body: Annotated[str, Body()]) -> str:
+        return "ok"
+
+    @app.post("/limited")
+    async def of_limited(body: Annotated[Event, Body(include=["name"])]) -> str:
+        return "ok"
+
+    @app.post("/parts")
+    async def of_parts(name: Annotated[str, Body()], count: Annotated[int, Body()] = 1) -> str:
+        return "ok"
+
+    @app.post("/either")
+    async def of_either(body: Annotated[Event, Body(form=True)]) -> str:
+        return "ok"
+
+    @app.post("/form")
+    async def of_form(body: Annotated[Event, Form()]) -> str:
+        return "ok"
+
+    @app.post("/file")
+    async def of_file(photo: UploadFile) -> str:
+        return "ok"
+
+    @app.post("/json")
+    async def by_hand(request: Request) -> str:
+        await request.json()
+        return "ok"
+
+    @app.post("/typed")
+    async def by_hand_typed(request: Request) -> str:
+        await request.json(Event)
+        return "ok"
+
+    @app.post("/words")
+    async def text_by_hand(request: Request) -> str:
+        return await request.text()
+
+    @app.post("/raw")
+    async def raw(body: Annotated[bytes, Body()]) -> int:
+        return len(body)
+
+    return app
+
+
+@pytest.mark.parametrize("kind", ["image/png", "application/octet-stream", "application/protobuf", "nonsense"])
+@pytest.mark.parametrize(
+    ("path", "accepted"),
+    [
+        ("object", "application/json, application/xml, application/yaml, application/msgpack"),
+        (
+            "text",
+            f"text/plain, application/json, application/xml, {ROWS}, application/yaml, application/msgpack",
+        ),
+        ("limited", "application/json, application/xml, application/yaml, application/msgpack"),
+        ("parts", "application/json, application/xml, application/yaml, application/msgpack"),
+        ("either", f"application/json, application/xml, application/yaml, application/msgpack, {FORMS}"),
+        ("form", FORMS),
+        ("file", FORMS),
+        ("json", "application/json"),
+        ("typed", "application/json"),
+    ],
+)
+async def test_another_type_is_415_with_what_is_possible(path: str, accepted: str, kind: str) -> None:
+    """Wherever a body is read, one of another type is told which are read there: in words, as a list, as a header."""
+    response = await call(_of_each_kind(), "POST", f"/{path}", body=b"\x1f\x8b\x08", headers={"content-type": kind})
+    assert response.status == 415
+    assert response.headers["accept"] == response.headers["accept-post"] == accepted
+    problem = msgspec.json.decode(response.body)
+    assert problem["accepted"] == accepted.split(", ")
+    assert kind in problem["detail"]
+    assert accepted in problem["detail"]
+
+
+@pytest.mark.parametrize("kind", ["application/msgpack", "application/xml", "text/plain", "application/x-ndjson"])
+async def test_json_by_hand_is_json_by_its_name(kind: str) -> None:
+    """`request.json()` takes JSON of any name, and what has no name, but not JSON that calls itself something else."""
+    app = _of_each_kind()
+    for path in ("/json", "/typed"):
+        refused = await call(app, "POST", path, body=b'{"name": "a"}', headers={"content-type": kind})
+        assert (refused.status, refused.headers["accept"]) == (415, "application/json")
+        for good in ("application/json; charset=utf-8", "application/vnd.api+json", "text/json", "Application/JSON"):
+            headers = {"content-type": good}
+            assert (await call(app, "POST", path, body=b'{"name": "a"}', headers=headers)).status == 200
+        assert (await call(app, "POST", path, body=b'{"name": "a"}')).status == 200
+
+
+@pytest.mark.parametrize("path", ["object", "text", "limited", "parts", "either", "form", "json", "typed", "words"])
+async def test_a_packed_body_is_415(path: str) -> None:
+    """Nothing is unpacked: a body in gzip is told so by `Accept-Encoding`, and not taken for broken JSON or text."""
+    app = _of_each_kind()
+    kind = {"form": "application/x-www-form-urlencoded", "words": "text/plain"}.get(path, "application/json")
+    plain = {"form": b"name=a", "words": b"a", "text": b'"a"'}.get(path, b'{"name": "a"}')
+    headers = {"content-type": kind, "content-encoding": "gzip"}
+    response = await call(app, "POST", f"/{path}", body=gzip.compress(plain), headers=headers)
+    assert (response.status, response.headers["accept-encoding"]) == (415, "identity")
+    assert b"packed by gzip" in response.body
+    whole = await call(app, "POST", f"/{path}", body=plain, headers=headers | {"content-encoding": "identity"})
+    assert whole.status == 200
+    if path == "object":
+        packed = gzip.compress(msgspec.msgpack.encode({"name": "a"}))
+        headers = {"content-type": "application/msgpack", "content-encoding": "gzip"}
+        assert (await call(app, "POST", "/object", body=packed, headers=headers)).status == 415
+        # Who asks for bytes gets them as they came.
+        assert (await call(app, "POST", "/raw", body=packed, headers=headers)).body == b"%d" % len(packed)

@@ -21,7 +21,7 @@ from demijohn.app.reading import (
     together,
 )
 from demijohn.app.signatures import name_of, stripped
-from demijohn.errors import ValidationFailed
+from demijohn.errors import MalformedBody, ValidationFailed
 from demijohn.schema import shape_of
 from demijohn.schema.shapes import ScalarShape, Shape
 
@@ -81,6 +81,7 @@ class _Compiler:
         self.names: dict[str, Any] = {
             "MISSING": MISSING,
             "NOTHING": {},
+            "MalformedBody": MalformedBody,
             "ValidationFailed": ValidationFailed,
             "function": plan.function,
             "join": join,
@@ -205,6 +206,7 @@ class _Compiler:
         self.fails = True
         read = self.name("reader", reader)
         if form:
+            reader.takes_form = True
             self.first.append(f"{variable}, errors = await {read}.read_any(request, errors)")
             self.kept += [variable, "errors"]
             return
@@ -239,7 +241,11 @@ class _Compiler:
             "    try:",
             f"        {variable} = decode(body)",
             *([f"        {read}.bound({variable}, body, decode, request.limits.json_depth)"] if reader.is_open else []),
+            "    except MalformedBody:",
+            f"        {read}.refuse_unread(request)",
+            "        raise",
             "    except ValidationFailed as failed:",
+            f"        {read}.refuse_unread(request)",
             f"        {variable} = None",
             "        errors = join(errors, failed)",
             f"else: {variable}, errors = {read}(body, decode, errors)",

@@ -53,10 +53,13 @@ class Format:
         "is_text",
         "media_types",
         "name",
+        "reads_rows",
         "streamer",
         "suffix",
     )
 
+    reads_rows: bool
+    """Whether what is read is always a list of rows, which can be no single object."""
     streamer: Streamer | None
     """Makes the response of a generator, or `None` where it is read to its end first."""
 
@@ -78,6 +81,7 @@ class Format:
         self.is_text = is_text
         self.suffix = suffix or name
         self._make_decoder: Callable[..., Decode] | None = None
+        self.reads_rows = False
         first = self.media_types[0]
         has_charset = first.startswith("text/") or first in ("application/xml", "application/yaml")
         self.content_type = f"{first}; charset=utf-8" if has_charset else first
@@ -105,6 +109,10 @@ class Format:
             raise TypeError(f"The format {self.name!r} cannot be read.")
         read = converter(tp, text=self.is_text, place=place)
         return lambda data: read(decode(data))
+
+    def _of_rows(self) -> Self:
+        self.reads_rows = True
+        return self
 
     def _streams(self, make_writer: Callable[[], ItemWriter]) -> Streamer:
         return lambda items: written(items, make_writer(), content_type=self.content_type)
@@ -211,13 +219,17 @@ class Formats:
             HTML,
             Format._known("json", ["application/json"], to_json, json_decoder)._streaming(JSONArray),
             Format("xml", ["application/xml", "text/xml"], encode=_to_xml, decode=_from_xml, is_text=True),
-            Format("csv", ["text/csv"], encode=_to_csv, decode=_from_csv, is_text=True)._streaming(_row_writer),
+            Format("csv", ["text/csv"], encode=_to_csv, decode=_from_csv, is_text=True)
+            ._streaming(_row_writer)
+            ._of_rows(),
             Format._known(
                 "jsonl",
                 ["application/jsonl", "application/x-ndjson", "application/x-jsonlines"],
                 _to_lines,
                 _lines_decoder,
-            )._streaming(separate(json_line)),
+            )
+            ._streaming(separate(json_line))
+            ._of_rows(),
             _events(),
             Format._known("yaml", ["application/yaml", "application/x-yaml", "text/yaml"], to_yaml, yaml_decoder),
             Format._known(

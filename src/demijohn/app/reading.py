@@ -14,14 +14,14 @@ from demijohn.app.formats import Format, Formats
 from demijohn.app.signatures import optional, stripped
 from demijohn.errors import FieldError, MalformedBody, UnsupportedMediaType, ValidationFailed
 from demijohn.http import FormData, Headers, MediaType, Request, UploadFile
-from demijohn.http.request import is_deeper, read_json
+from demijohn.http.request import FORM_TYPES, is_deeper, read_json, refuse_packed, unsupported
 from demijohn.schema import (
     converter,
     field_error,
     fields_of,
     shape_of,
 )
-from demijohn.schema.shapes import AnyShape, CustomShape, ObjectShape, ScalarShape, Shape
+from demijohn.schema.shapes import AnyShape, CustomShape, MappingShape, ObjectShape, ScalarShape, Shape
 
 __all__ = ["BodyReader", "TextReader", "WholeReader", "default_of", "join", "missing", "read_file", "read_files"]
 
@@ -149,7 +149,19 @@ class BodyReader:
     left open (`Any`, a plain `dict`), `is_open` is true, and `bound` holds what was read to the limit of nesting.
     """
 
-    __slots__ = ("_has_objects", "allowed", "default", "formats", "is_open", "is_text", "known", "place", "tp")
+    __slots__ = (
+        "_has_objects",
+        "_is_one",
+        "allowed",
+        "default",
+        "formats",
+        "is_open",
+        "is_text",
+        "known",
+        "place",
+        "takes_form",
+        "tp",
+    )
 
     def __init__(
         self,
@@ -166,8 +178,10 @@ class BodyReader:
         self.default = default
         self.allowed = allowed
         self.is_text = False
+        self.takes_form = False
         shapes = list(_all_shapes(shape_of(tp), set()))
         self.is_open = any(isinstance(shape, AnyShape) for shape in shapes)
+        self._is_one = isinstance(shapes[0], ObjectShape | MappingShape)
         self._has_objects = any(isinstance(shape, ObjectShape | CustomShape) for shape in shapes)
         read = self._decoder(self.formats.get("json"))
         self.known: dict[bytes | None, Callable[[bytes], Any]] = {None: read, b"application/json": read}
@@ -183,8 +197,8 @@ class BodyReader:
             read: Callable[[bytes], Any] = partial(self._read_plain, _codec_of(kind))
         else:
             found = self.formats.find_reader(essence)
-            if found is None:
-                raise self._refusal(essence)
+            if found is None or (self._is_one and found.reads_rows):
+                raise self._refusal(kind)
             read = self.known[None] if found.name == "json" else self._decoder(found)
         if len(self.known) < 32:
             self.known[kind] = read
@@ -224,6 +238,7 @@ class BodyReader:
         if decode is not self.known[None]:
             decode = await self.ahead(request, decode)
         body = await request.body()
+        refuse_packed(request)
         value, errors = self(body, decode, errors)
         if self.is_open and value is not None:
             self.bound(value, body, decode, request.limits.json_depth)
@@ -253,20 +268,25 @@ class BodyReader:
         except ValidationFailed as failed:
             return None, join(errors, failed)
 
+    def refuse_unread(self, request: Request) -> None:
+        """Say of a body that could not be read that it is packed, where that is so.
+
+        Raises:
+            UnsupportedMediaType: It is.
+        """
+        refuse_packed(request)
+
     def _decoder(self, known: Format) -> Callable[[bytes], Any]:
         if self.allowed is None:
             return known.decoder(self.tp, place=self.place)
         parse = known.decoder(Any, place=self.place)
         return _Limited(self.tp, self.allowed, parse, self.place, text=known.is_text)
 
-    def _refusal(self, essence: str) -> UnsupportedMediaType:
-        readable = self.formats.readable()
+    def _refusal(self, kind: bytes) -> UnsupportedMediaType:
+        readable = [known for known in self.formats.readable() if not (self._is_one and known.reads_rows)]
         kinds = [known.media_types[0] for known in readable]
-        return UnsupportedMediaType(
-            f"The body is {essence[:80] or 'of no named type'}; read here are {', '.join(kinds)}.",
-            headers=[("accept", ", ".join(kinds)), ("accept-post", ", ".join(kinds))],
-            extensions={"accepted": kinds},
-        )
+        kinds = [*(["text/plain"] if self.is_text else []), *kinds, *(FORM_TYPES if self.takes_form else [])]
+        return unsupported("Another format is expected", kinds, kind)
 
     def _read_plain(self, codec: str, body: bytes) -> str:
         try:

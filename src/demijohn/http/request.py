@@ -306,7 +306,9 @@ class Request(Connection):
 
         Raises:
             BadRequest: The charset is unknown, or the body is not in it.
+            UnsupportedMediaType: It is packed, by gzip for example.
         """
+        refuse_packed(self)
         body = await self.body()
         try:
             return body.decode(self.charset)
@@ -325,11 +327,17 @@ class Request(Connection):
 
         Raises:
             MalformedBody: It is no JSON, not UTF-8, or nested too deep.
+            UnsupportedMediaType: It is said to be something else than JSON, or it is packed. A body that says nothing
+                is read as JSON.
             ValidationFailed: It is not of that type; all errors are in it.
 
         Example:
             item = await request.json(Item)
         """
+        kind = self.headers.line(b"content-type")
+        if kind and kind != b"application/json" and not _is_json(self.content_type):
+            raise unsupported("JSON is expected", ["application/json"], kind)
+        refuse_packed(self)
         if type is not None:
             return json_decoder(type)(await self.body())
         if self._json is not MISSING:
@@ -345,7 +353,7 @@ class Request(Connection):
         Raises:
             BadRequest: It is malformed or truncated, or not in its charset.
             ContentTooLarge: A limit on the body, on fields or on files is reached.
-            UnsupportedMediaType: There is a body, and it is no form.
+            UnsupportedMediaType: There is a body, and it is no form, or it is packed.
             RequestTimeout: It did not arrive in time.
             ClientDisconnected: The client left before its end.
 
@@ -362,6 +370,7 @@ class Request(Connection):
 
     async def _read_form(self) -> FormData:
         media = self.content_type
+        refuse_packed(self)
         if media is not None and media.essence == "multipart/form-data":
             from demijohn.http.multipart import read_multipart
 
@@ -377,7 +386,7 @@ class Request(Connection):
                 raise ContentTooLarge(f"A field of the form is over {limits.field_size} bytes.")
             return FormData(pairs)
         if await self.body():
-            raise UnsupportedMediaType("A form is expected: application/x-www-form-urlencoded or multipart/form-data.")
+            raise unsupported("A form is expected", FORM_TYPES, self.headers.line(b"content-type") or b"")
         return FormData()
 
     def close(self) -> None:
@@ -388,3 +397,36 @@ class Request(Connection):
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"
+
+
+FORM_TYPES = ["application/x-www-form-urlencoded", "multipart/form-data"]
+"""What a form may come in."""
+
+
+def unsupported(expected: str, kinds: list[str], kind: bytes) -> UnsupportedMediaType:
+    """Return the error of a body in another format, which says what is read instead (RFC 9110, 15.5.16)."""
+    named = kind.partition(b";")[0].strip().decode("latin-1")[:80]
+    return UnsupportedMediaType(
+        f"{expected}, and the body is {named or 'of no named type'}; read here: {', '.join(kinds)}.",
+        headers=[("accept", ", ".join(kinds)), ("accept-post", ", ".join(kinds))],
+        extensions={"accepted": kinds},
+    )
+
+
+def refuse_packed(request: Connection) -> None:
+    """Refuse a body with a `Content-Encoding`: nothing is unpacked here, so that no bomb can go off.
+
+    Raises:
+        UnsupportedMediaType: It has one.
+    """
+    packed = request.headers.line(b"content-encoding")
+    if packed is not None and packed.strip().lower() not in (b"", b"identity"):
+        raise UnsupportedMediaType(
+            f"The body is packed by {packed.decode('latin-1')[:80]}; it is read as it is only.",
+            headers=[("accept-encoding", "identity")],
+        )
+
+
+def _is_json(media: MediaType | None) -> bool:
+    essence = "" if media is None else media.essence
+    return essence in ("application/json", "text/json") or essence.endswith("+json")
