@@ -15,6 +15,7 @@ from demijohn.errors import BadRequest, ContentTooLarge, HTTPError, UnsupportedM
 from demijohn.http import FormData, Limits, Request, UploadFile, safe_filename
 from demijohn.http.media_type import MediaType
 from demijohn.http.multipart import read_multipart
+from demijohn.http.upload import _Memory
 
 MEDIA = MediaType("multipart/form-data", {"boundary": "bound"})
 Part = tuple[str, str | None, bytes]
@@ -183,6 +184,40 @@ async def test_a_small_file_stays_in_memory() -> None:
     """No disk below the spool size."""
     upload = (await read(encode([("f", "x", b"1")]))).files["f"]
     assert not upload.is_on_disk
+
+
+async def test_memory_that_files_share_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of up to a mebibyte stay in memory while all of them together have room there; what is closed gives it
+    back, and so does what goes to disk or is forgotten."""
+    monkeypatch.setattr(_Memory, "SHARED", 2_000_000)
+    before = _Memory._taken
+    whole = encode([("f", "x", b"ab" * 450_000)])
+    forms = [await read(whole) for _ in range(4)]
+    assert [form.files["f"].is_on_disk for form in forms] == [False, False, True, True]
+    assert before < _Memory._taken <= before + 2_000_000
+    for form in forms:
+        assert await form.files["f"].read() == b"ab" * 450_000
+    forms[0].close()
+    again = await read(whole)
+    assert not again.files["f"].is_on_disk
+    for form in (*forms, again):
+        form.close()
+        form.close()
+    assert _Memory._taken == before
+    forgotten = await read(whole)
+    assert _Memory._taken > before
+    del forgotten
+    gc.collect()
+    assert _Memory._taken == before
+    with pytest.raises(BadRequest):
+        await read(whole[:-20])
+    assert _Memory._taken == before
+    small = [await read(encode([("f", "x", bytes(100_000))])) for _ in range(50)]
+    assert not any(form.files["f"].is_on_disk for form in small)
+    large = await read(encode([("f", "x", bytes(2_000_000))]))
+    assert large.files["f"].is_on_disk
+    assert _Memory._taken == before
+    large.close()
 
 
 async def test_save_leaves_nothing_half_done(tmp_path: Path) -> None:

@@ -98,6 +98,18 @@ def test_nothing_is_accepted_that_llhttp_refuses(noise: bytes, before: bytes) ->
     assert oracle.body == ours[0], wire
 
 
+@pytest.mark.parametrize("extension", [b'"', b'a="', b'a="x', b"=", b"a=", b"a b", b'a="\\"', b'a"b"', b"a;", b"a=b=c"])
+def test_extensions_are_whole(extension: bytes) -> None:
+    """A quote that is not closed, or what is no name and value, is refused: another reader may see another end."""
+    assert decode(b"1;" + extension + b"\r\na\r\n0\r\n\r\n") is None
+
+
+@pytest.mark.parametrize("extension", [b"a", b"a=b", b'a="x y"', b'a="\\""', b"a;b;c=1", b'a=""'])
+def test_extensions_are_ignored(extension: bytes) -> None:
+    """Names with and without values, quoted or not, change nothing."""
+    assert decode(b"1;" + extension + b"\r\na\r\n0\r\n\r\n") == (b"a", True)
+
+
 def test_chunks_of_one_byte_are_bounded() -> None:
     """A body whose chunks carry next to nothing is refused before it costs much."""
     with pytest.raises(Refusal, match="next to nothing"):

@@ -37,8 +37,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """One header line of a part."""
     part_headers: int = 8
     """Headers of a part."""
-    spool_size: int = 128 * KiB
-    """A file is kept in memory up to this size, on disk beyond it."""
+    spool_size: int = MiB
+    """A file is kept in memory up to this size, on disk beyond it. What all files have above 128 KiB each is bounded
+    too: when that is 64 MiB, further ones go to disk."""
     header_size: int = 16 * KiB
     """All headers together. Over it the answer is 431."""
     header_count: int = 100

@@ -2,6 +2,7 @@
 
 import os
 from io import BytesIO
+from threading import Lock
 from typing import IO
 from unicodedata import category, normalize
 
@@ -168,6 +169,38 @@ class UploadFile:
         return f"<UploadFile {self.filename!r} {self.content_type} {self.size} bytes>"
 
 
+class _Memory(BytesIO):
+    """A file in memory. Above what is any file's due, it takes from what all files of the process share."""
+
+    DUE = 128 * 1024
+    SHARED = 64 * 1024 * 1024
+
+    _taken = 0
+    _lock = Lock()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._share = 0
+
+    def grows_to(self, size: int) -> bool:
+        """Return whether there is room for it to grow so large, which is then taken."""
+        more = size - self.DUE - self._share
+        if more > 0:
+            with _Memory._lock:
+                if _Memory._taken + more > self.SHARED:
+                    return False
+                _Memory._taken += more
+                self._share += more
+        return True
+
+    def close(self) -> None:
+        """Give its room back; what nobody closes gives it back when it is collected."""
+        super().close()
+        with _Memory._lock:
+            _Memory._taken -= self._share
+            self._share = 0
+
+
 class Spool:
     """A file in the making: in memory up to a size, on disk from there on."""
 
@@ -176,7 +209,7 @@ class Spool:
     _BATCH = 256 * 1024
 
     def __init__(self, limit: int) -> None:
-        self._file: IO[bytes] = BytesIO()
+        self._file: IO[bytes] = _Memory()
         self._limit = limit
         self._on_disk = False
         self._waiting: list[bytes] = []
@@ -186,8 +219,9 @@ class Spool:
     def write(self, data: bytes) -> bool:
         """Take bytes; where it answers true `flush` must be awaited before more is written."""
         self.size += len(data)
-        if not self._on_disk and self.size <= self._limit:
-            self._file.write(data)
+        file = self._file
+        if self.size <= self._limit and isinstance(file, _Memory) and not self._waiting and file.grows_to(self.size):
+            file.write(data)
             return False
         self._waiting.append(data)
         self._pending += len(data)
@@ -208,6 +242,7 @@ class Spool:
             except BaseException:
                 disk.close()
                 raise
+            memory.close()
             self._file = disk
             self._on_disk = True
         for data in self._waiting:

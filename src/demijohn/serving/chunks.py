@@ -7,8 +7,10 @@ from demijohn.serving.refusal import Refusal
 
 __all__ = ["ChunkDecoder"]
 
-# A size in hex, then extensions of visible characters, which are ignored.
-_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e]*)?")
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_QUOTED = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e]|\\[\t\x20-\x7e])*"'
+# A size in hex, then extensions, which are ignored; but where one reader sees a quote that is open, so must all.
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;%b(?:=(?:%b|%b))?)*" % (_TOKEN, _TOKEN, _QUOTED))
 _TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*")
 _LONGEST_LINE: Final = 1024
 _LONGEST_TRAILERS: Final = 8192
