@@ -628,10 +628,10 @@ async def test_bombs_are_not_unpacked(coding: str) -> None:
     bomb = gzip.compress(b"[" + b"0," * 5_000_000 + b"0]", 1)
     headers = {"content-encoding": coding, "content-type": "application/json"}
     start = time.monotonic()
-    assert (await call(app, "POST", "/json", body=bomb, headers=headers)).status in (400, 415, 422)
+    assert (await call(app, "POST", "/json", body=bomb, headers=headers)).status == 415
     for kind in ("multipart/form-data; boundary=x", "application/x-www-form-urlencoded"):
         answer = await call(app, "POST", "/form", body=bomb, headers=headers | {"content-type": kind})
-        assert answer.status in (200, 400)
+        assert answer.status == 415
         assert answer.status == 400 or int(answer.body) <= 1
     assert time.monotonic() - start < 5
 
