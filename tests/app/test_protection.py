@@ -4,11 +4,11 @@ import gzip
 import logging
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
-from demijohn import App, Blueprint, Request, Response, Secret, Settings, StreamResponse, View, current
+from demijohn import App, Blueprint, Body, Request, Response, Secret, Settings, StreamResponse, View, current
 from demijohn._lib.keys import KeyRing
 from demijohn.errors import ConfigurationError, Forbidden, NotFound
 from demijohn.http import html
@@ -618,7 +618,7 @@ async def test_bombs_are_not_unpacked(coding: str) -> None:
     app = App(static=None)
 
     @app.post("/json")
-    async def json(items: list[int]) -> int:
+    async def json(items: Annotated[list[int], Body()]) -> int:
         return len(items)
 
     @app.post("/form")
