@@ -632,7 +632,6 @@ async def test_bombs_are_not_unpacked(coding: str) -> None:
     for kind in ("multipart/form-data; boundary=x", "application/x-www-form-urlencoded"):
         answer = await call(app, "POST", "/form", body=bomb, headers=headers | {"content-type": kind})
         assert answer.status == 415
-        assert answer.status == 400 or int(answer.body) <= 1
     assert time.monotonic() - start < 5
 
 
