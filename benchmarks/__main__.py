@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import TypeVar
 
-from . import connections, database, report, startup
+from . import connections, database, report, slow, startup
 from .load import measure
 from .peer import PAGE_PEERS, PEERS, ROOT, Peer, cache_folder
 from .server import Server
@@ -30,8 +30,8 @@ def main() -> None:
     options = _options()
     peers = _chosen(options.peers, PAGE_PEERS if options.pages else PEERS, "peer")
     workloads = _chosen(options.workloads, PAGES if options.pages else WORKLOADS, "workload")
-    if options.connections:
-        _connections(options)
+    if options.connections or options.slow:
+        _apart(options)
         return
     for peer in peers:
         peer.install(options.python)
@@ -56,6 +56,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--workloads", default="", help="only these: " + ", ".join(item.name for item in WORKLOADS))
     parser.add_argument("--pages", action="store_true", help="pages: a template, a static file, a form, an upload")
     parser.add_argument("--connections", action="store_true", help="idle WebSockets and event streams, Demijohn alone")
+    parser.add_argument(
+        "--slow", action="store_true", help="slow clients by slowhttptest, Demijohn alone: five minutes"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="rounds of all peers for each workload (default: 5)")
     parser.add_argument("--seconds", type=int, default=2, help="seconds of load in each round (default: 2)")
     parser.add_argument("--python", default=sys.executable, help="the Python of all environments")
@@ -81,14 +84,16 @@ def _defaults() -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def _connections(options: argparse.Namespace) -> None:
+def _apart(options: argparse.Namespace) -> None:
+    """What is measured of Demijohn alone."""
     next(peer for peer in PEERS if peer.name == "demijohn").install(options.python)
     cores = sorted(os.sched_getaffinity(0))
     server_core, load_core = (cores[0], cores[1]) if len(cores) > 1 else (None, None)
-    text = connections.report(server_core=server_core, load_core=load_core)
+    measured, name = (slow, "bench-slow") if options.slow else (connections, "bench-connections")
+    text = measured.report(server_core=server_core, load_core=load_core)
     print("\n" + text)
     if options.write:
-        report.write_between_markers(PAGE, text, name="bench-connections")
+        report.write_between_markers(PAGE, text, name=name)
         _tell(f"written into {PAGE.relative_to(ROOT)}")
 
 
@@ -143,21 +148,16 @@ def _startup(options: argparse.Namespace) -> str:
     known = {peer.name: peer for peer in PEERS}
     for name in ("demijohn", "starlette", "flask", "fastapi", "django"):
         known[name].install(options.python)
-    statements = {
-        "from demijohn import App": known["demijohn"].python,
-        "import demijohn": known["demijohn"].python,
-        "import starlette.applications": known["starlette"].python,
-        "import flask": known["flask"].python,
-        "import fastapi": known["fastapi"].python,
-        "import django.core.handlers.wsgi": known["django"].python,
+    modules = {
+        "import demijohn": (known["demijohn"].python, "demijohn"),
+        "import starlette.applications": (known["starlette"].python, "starlette.applications"),
+        "import flask": (known["flask"].python, "flask"),
+        "import fastapi": (known["fastapi"].python, "fastapi"),
+        "import django.core.handlers.wsgi": (known["django"].python, "django.core.handlers.wsgi"),
     }
-    times = startup.import_times(statements, rounds=max(9, options.rounds))
-    # `import demijohn` alone loads nothing yet: what a program pays is what its first line asks for.
-    paid = times["from demijohn import App"]
-    rows = [f"| `{name}` | {value:.1f} | {paid / value:.2f} |" for name, value in times.items()]
-    parts = [
-        "| import, fresh process | ms of CPU | `from demijohn import App` to it |\n|---|---:|---:|\n" + "\n".join(rows)
-    ]
+    times = startup.import_times(modules, rounds=max(9, options.rounds))
+    rows = [f"| `{name}` | {value:.0f} | {times['import demijohn'] / value:.2f} |" for name, value in times.items()]
+    parts = ["| import, fresh process | ms of CPU | Demijohn to it |\n|---|---:|---:|\n" + "\n".join(rows)]
     program = str(known["demijohn"].python.parent / "demijohn")
     parts.append(
         f"`demijohn --help`: {startup.command_cpu([program, '--help'], rounds=max(9, options.rounds)):.0f} ms of CPU."

@@ -3,10 +3,11 @@
 import asyncio
 import threading
 import time
+from collections.abc import AsyncIterator
 
 import pytest
 
-from demijohn.http import Request, Response
+from demijohn.http import Request, Response, StreamResponse
 from demijohn.serving import Capacity, ServerConfig, Timeouts
 from tests.serving.running import get, post, running, small_app, until
 
@@ -192,6 +193,29 @@ def test_a_client_that_does_not_read_is_cut() -> None:
         client.send(get("/large"))
         until(lambda: "ended /large" in app.events)
         until(lambda: not server.call(lambda: list(server.hub.connections)))
+
+
+def test_what_waits_is_not_what_a_client_took() -> None:
+    """The piece of a stream that made the server wait counts as unread until it is read: nobody gets a second time for
+    it."""
+    app = small_app()
+    size = 16_000_000
+
+    @app.on("/stream")
+    async def stream(request: Request) -> Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield bytes(size)
+            yield b"end"
+
+        return StreamResponse(pieces())
+
+    with running(app) as server, server.connect() as client:
+        client.send(get("/stream"))
+        (connection,) = server.call(lambda: list(server.hub.connections))
+        until(lambda: server.call(lambda: connection.is_write_paused))
+        waiting = server.settle(connection.transport.get_write_buffer_size)
+        taken = server.call(lambda: connection._mark + connection._written - waiting)
+        assert -10 < taken < size - waiting + 1000  # the chunk has a few bytes around it
 
 
 def test_a_client_that_reads_slowly_but_steadily_gets_all() -> None:

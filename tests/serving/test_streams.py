@@ -154,6 +154,29 @@ def test_a_producer_waits_for_its_client(streams: Running) -> None:
     until(lambda: "closed /flood" in streams.app.events)
 
 
+def test_a_producer_that_never_waits_hears_that_its_client_is_gone(streams: Running) -> None:
+    """Between the loss of a connection and the word of it a stream gives the loop its turn: the server does not hang."""
+    app = streams.app
+
+    async def produce() -> AsyncIterator[bytes]:
+        try:
+            yield b"begun"
+            (connection,) = streams.hub.connections
+            connection.transport.abort()
+            while True:
+                yield b"more"
+        finally:
+            app.events.append("closed /lost")
+
+    async def handler(request: Request) -> Response:
+        return StreamResponse(produce())
+
+    app.handlers["/lost"] = handler
+    streams.ask(get("/lost"))
+    until(lambda: "closed /lost" in app.events)
+    assert streams.ask(get(extra="Connection: close\r\n")).endswith(b"Hello, World!")
+
+
 def test_head_of_a_stream_closes_it_unread(streams: Running) -> None:
     """HEAD asks nothing of the iterator, and yet it is closed."""
     app = streams.app

@@ -253,6 +253,10 @@ class Answering(Flow):
                 self._write_piece(piece)
                 if self.is_write_paused:
                     await self.drain()
+                elif self.transport.is_closing():
+                    # That the client is gone comes by a later turn of the loop, which a producer that never waits
+                    # would hold up for ever.
+                    await asyncio.sleep(0)
             else:
                 complete = True
         except asyncio.CancelledError:
@@ -274,6 +278,8 @@ class Answering(Flow):
             ValueError: The stream is longer than its `Content-Length`.
         """
         size = len(piece)
+        # Before it is written: the writing may find that the client reads too slowly, and begin to count anew.
+        self._written += size
         if self._framing == "chunked":
             if size < _COPIED:
                 self._write(b"%x\r\n%b\r\n" % (size, piece))
@@ -287,7 +293,6 @@ class Answering(Flow):
                     raise ValueError("A stream is longer than its Content-Length.")
                 self._left -= size
             self._write(piece)
-        self._written += size
 
     def _end_stream(self, *, complete: bool) -> None:
         """End a stream as it has to be: with its terminator, or cut so that nobody takes it for whole."""
