@@ -56,9 +56,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--workloads", default="", help="only these: " + ", ".join(item.name for item in WORKLOADS))
     parser.add_argument("--pages", action="store_true", help="pages: a template, a static file, a form, an upload")
     parser.add_argument("--connections", action="store_true", help="idle WebSockets and event streams, Demijohn alone")
-    parser.add_argument(
-        "--slow", action="store_true", help="slow clients by slowhttptest, Demijohn alone: five minutes"
-    )
+    parser.add_argument("--slow", action="store_true", help="slow clients by slowhttptest, Demijohn alone: minutes")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of all peers for each workload (default: 5)")
     parser.add_argument("--seconds", type=int, default=2, help="seconds of load in each round (default: 2)")
     parser.add_argument("--python", default=sys.executable, help="the Python of all environments")

@@ -4,7 +4,6 @@ import asyncio
 import os
 import resource
 import shutil
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -96,19 +95,22 @@ async def _measure(server: Server, attack: Attack) -> str:
     command += ["-l", str(attack.seconds + 5), "-u", f"http://127.0.0.1:{server.port}{attack.path}"]
     others = _Others(server.port)
     most, memory, gone = 0, 0.0, None
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            begin = time.monotonic()
-            asking = asyncio.create_task(others.run(attack.seconds))
-            while not asking.done():
-                count = _open(server) - quiet
-                most, memory = max(most, count), max(memory, server.memory() - before)
-                if gone is None and most > attack.clients * 0.9 and count < attack.clients * 0.05:
-                    gone = time.monotonic() - begin
-                await asyncio.sleep(0.25)
-            await asking
-        finally:
+    nowhere = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(*command, stdout=nowhere, stderr=nowhere)
+    try:
+        begin = time.monotonic()
+        asking = asyncio.create_task(others.run(attack.seconds))
+        while not asking.done():
+            count = _open(server) - quiet
+            most, memory = max(most, count), max(memory, server.memory() - before)
+            if gone is None and most > attack.clients * 0.9 and count < attack.clients * 0.05:
+                gone = time.monotonic() - begin
+            await asyncio.sleep(0.25)
+        await asking
+    finally:
+        with suppress(ProcessLookupError):
             process.terminate()
+        await process.wait()
     begun = (await _ask(server.port, "/begun")).rsplit(b"\n", 1)[-1].decode()
     ended = "kept" if gone is None else f"gone after {gone:.0f} s"
     return (

@@ -155,7 +155,7 @@ def test_a_producer_waits_for_its_client(streams: Running) -> None:
 
 
 def test_a_producer_that_never_waits_hears_that_its_client_is_gone(streams: Running) -> None:
-    """Between the loss of a connection and the word of it a stream gives the loop its turn: the server does not hang."""
+    """Between the loss of a connection and the word of it a stream gives the loop its turn: nothing hangs."""
     app = streams.app
 
     async def produce() -> AsyncIterator[bytes]:
