@@ -119,7 +119,9 @@ def _advance(unit: Unit, model: type[Declarative], rows: Sequence[Mapping[str, A
     if column is None:
         return
     key = model.__mapper__.get_property_by_column(column).key
-    given = [row[key] for row in rows if isinstance(row.get(key), int)]
+    if key not in rows[0]:  # rows of one group have the same names
+        return
+    given = [row[key] for row in rows if isinstance(row[key], int)]
     if given:
         name = unit.session.connection().dialect.identifier_preparer.format_table(table)
         unit.session.execute(_ADVANCE, {"highest": max(given), "table": name, "column": column.name})
