@@ -364,6 +364,8 @@ async def test_the_password_again(visitor: AsyncClient, ann: User) -> None:
     sent = await visitor.get("/email-change", headers=HTML)
     assert sent.headers["location"] == "/password-confirm?next=%2Femail-change"
     assert (await visitor.post("/email-change", json={"email": "x@example.org"})).status_code == 401
+    late = await visitor.post("/email-change", data={"email": "x@example.org"}, headers=HTML)
+    assert late.headers["location"] == sent.headers["location"]
     assert "This is not your password" in (await submit(visitor, "/password-confirm", password="x")).text
     assert (await visitor.get("/email-change", headers=HTML)).status_code == 303
     done = await submit(visitor, sent.headers["location"], password=PASSWORD)

@@ -212,7 +212,10 @@ class Auth(Generic[U]):
             answer = problem_response(error, request)
             answer.headers["hx-redirect"] = self._way_in(error, path)
             return answer
-        path = f"{request.root_path}{request.path}" if request.method in ("GET", "HEAD") else ""
+        comes_back = request.method in ("GET", "HEAD")
+        if isinstance(error, logins.FreshLoginRequired):  # of a page that was open too long: it is shown again
+            comes_back = comes_back or "GET" in request.route.methods
+        path = f"{request.root_path}{request.path}" if comes_back else ""
         if path and request.query_string:
             path += f"?{request.query_string.decode('latin-1')}"
         return redirect(self._way_in(error, path), status=303)
