@@ -79,7 +79,7 @@ class Door:
     def may_enter(self, user: Any) -> bool:
         return bool(user.staff)
 
-    def may(self, user: Any, permission: str, obj: Any = None) -> bool:
+    def may(self, user: Any, permission: str, *, obj: Any = None) -> bool:
         return user.permissions is None or permission in user.permissions
 
     def login_url(self, request: Request) -> str:

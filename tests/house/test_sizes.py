@@ -39,6 +39,12 @@ MANY_POSITIONAL: dict[str, str] = {
     "demijohn.i18n.npgettext": _AS_GETTEXT,
     "demijohn.i18n.npgettext_lazy": _AS_GETTEXT,
 }
+# "path:Protocol.method": reason
+MANY_POSITIONAL_IN_PROTOCOLS: dict[str, str] = {
+    "src/demijohn/_lib/translation.py:Catalog.ngettext": _AS_GETTEXT,
+    "src/demijohn/_lib/translation.py:Catalog.npgettext": _AS_GETTEXT,
+    "src/demijohn/i18n/extraction.py:Templates.parse": "a method of Jinja2's environment",
+}
 
 
 def _functions(path: Path) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, bool]]:
@@ -103,6 +109,25 @@ def test_public_functions_take_two_positional_parameters() -> None:
         if count > POSITIONAL_PARAMETERS and name not in MANY_POSITIONAL:
             many.append(f"{name}: {count}")
     assert not many, "\n" + "\n".join(many)
+
+
+def test_protocols_take_two_positional_parameters() -> None:
+    """What a protocol asks of others keeps to the same: at most two positional parameters, the rest keyword-only."""
+    many = set()
+    for path in source_files():
+        for node in ast.walk(tree_of(path)):
+            if not isinstance(node, ast.ClassDef) or not any(_is_protocol(base) for base in node.bases):
+                continue
+            for method in node.body:
+                if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef):
+                    count = len(method.args.posonlyargs) + len(method.args.args) - (not _is_static(method))
+                    if count > POSITIONAL_PARAMETERS:
+                        many.add(f"{short(path)}:{node.name}.{method.name}")
+    assert many == set(MANY_POSITIONAL_IN_PROTOCOLS)
+
+
+def _is_protocol(base: ast.expr) -> bool:
+    return ast.unparse(base).partition("[")[0] in ("Protocol", "typing.Protocol")
 
 
 def test_files_have_plain_names() -> None:

@@ -29,7 +29,7 @@ class Access(Protocol):
         """Return whether a user comes into the admin at all."""
         raise NotImplementedError
 
-    def may(self, user: Any, permission: str, obj: Any = None) -> bool:
+    def may(self, user: Any, permission: str, *, obj: Any = None) -> bool:
         """Return whether a user has a permission (`post.edit`), for an object where one is given."""
         raise NotImplementedError
 
@@ -76,7 +76,7 @@ class Visit:
 
     def has(self, permission: str, obj: Any = None) -> bool:
         """Return whether the user has a permission by its full name."""
-        return self.access.may(self.user, permission, obj)
+        return self.access.may(self.user, permission, obj=obj)
 
     def require(self, admin: Any, action: str, obj: Any = None) -> None:
         """Go on only if the user may.

@@ -23,7 +23,7 @@ class Accounts:
         """Return whether a user is active, and staff or a superuser."""
         return bool(user.is_active and (user.is_staff or user.is_superuser))
 
-    def may(self, user: Any, permission: str, obj: Any = None) -> bool:
+    def may(self, user: Any, permission: str, *, obj: Any = None) -> bool:
         """Return whether a user has a permission, for an object where one is given."""
         return bool(user.can(permission, obj))
 

@@ -242,7 +242,7 @@ class ModelAdmin:
 
     def has_view_permission(self, user: Any, obj: Any = None) -> bool:
         """Return whether a user may see the objects, or this one (Any: of any class)."""
-        return bool(self.site.access.may(user, f"{self.name}.view", obj))
+        return bool(self.site.access.may(user, f"{self.name}.view", obj=obj))
 
     def has_add_permission(self, user: Any, obj: Any = None) -> bool:
         """Return whether a user may add objects (Any: of any class)."""
@@ -250,11 +250,11 @@ class ModelAdmin:
 
     def has_change_permission(self, user: Any, obj: Any = None) -> bool:
         """Return whether a user may change the objects, or this one (Any: of any class)."""
-        return bool(self.site.access.may(user, f"{self.name}.edit", obj))
+        return bool(self.site.access.may(user, f"{self.name}.edit", obj=obj))
 
     def has_delete_permission(self, user: Any, obj: Any = None) -> bool:
         """Return whether a user may delete the objects, or this one (Any: of any class)."""
-        return bool(self.site.access.may(user, f"{self.name}.delete", obj))
+        return bool(self.site.access.may(user, f"{self.name}.delete", obj=obj))
 
     def readonly_for(self, user: Any, obj: Any = None) -> Sequence[Columnlike]:
         """Return the fields that this user sees and may not set (Any: of any class)."""
