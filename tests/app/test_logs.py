@@ -209,6 +209,7 @@ def test_server_and_app_write_one_log(tmp_path: Path, form: str) -> None:
     assert told["route"] == access["route"] == "/orders/{number:int}"
     assert told["request_id"] == access["request_id"]
     assert (access["status"], access["method"], access["duration_ms"] > 0) == (200, "GET", True)
+    assert access["size"] > 0
     assert of["shop.orders", "/thread"]["message"] == "two\nlines"
     failure = of["demijohn.error", "/fail"]
     assert "RuntimeError" in failure["exception"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demijohn.errors import BadRequest, ConfigurationError
-from demijohn.middleware import HostGuard, guards_for
+from demijohn.middleware import HostGuard, guards_for, hosts
 from demijohn.middleware.hosts import Host, HostPatterns, is_loopback, parse_host
 from tests.middleware.conftest import build
 
@@ -225,3 +225,15 @@ def test_the_guard_is_on_every_route() -> None:
     """Every route has the guard, unless it says otherwise."""
     guard = HostGuard(["example.org"])
     assert guards_for(["GET"], [guard]) == (guard,)
+
+
+def test_what_was_read_is_remembered_within_bounds() -> None:
+    """However many hosts clients make up, few are kept, and none that is too long to be one."""
+    for number in range(3000):
+        assert parse_host(f"h{number}.example.org") == (f"h{number}.example.org", None)
+        assert not is_loopback(f"h{number}.example.org")
+    before = hosts._read.cache_info()
+    assert before.currsize <= 1024
+    assert is_loopback.cache_info().currsize <= 1024
+    assert parse_host("a." * 200) is None
+    assert hosts._read.cache_info() == before

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from typing import NamedTuple
 
 from demijohn._lib.later import logger_of
@@ -37,12 +38,16 @@ def parse_host(raw: bytes | str, /) -> Host | None:
         >>> parse_host("Example.org:8000"), parse_host("a b")
         (Host(name='example.org', port=8000), None)
     """
+    # What is longer is not remembered either.
+    return _read(raw) if 0 < len(raw) <= 261 else None
+
+
+@lru_cache(maxsize=_MOST_PASSED)
+def _read(raw: bytes | str) -> Host | None:
     if isinstance(raw, str):
         if not raw.isascii():
             return None
         raw = raw.encode("ascii")
-    if not 0 < len(raw) <= 261:
-        return None
     if raw[0] == 0x5B:  # an IPv6 address stands in brackets
         inside, closed, rest = raw[1:].partition(b"]")
         if not closed or b"%" in inside or (rest and not rest.startswith(b":")):
@@ -74,6 +79,7 @@ def parse_host(raw: bytes | str, /) -> Host | None:
     return Host(name, int(port))
 
 
+@lru_cache(maxsize=_MOST_PASSED)
 def is_loopback(name: str) -> bool:
     """Tell whether a host name means this machine.
 

@@ -80,6 +80,8 @@ class Answering(Flow):
                 self._write(b"".join((head, length, body)))
                 hub = self.hub
                 hub.served += 1
+                if hub.access_log:
+                    hub.log_access(self.request, response.status, size, heard_at=self._heard_at)
                 self.request = None
                 self.deadline = hub.idle_until
                 if self._task is not None:

@@ -340,12 +340,11 @@ class Connection(Answering):
             request.scheme = self._scheme
             request.root_path = hub.config.root_path
         self._phase = RUN
-        plain = self._plain = plain and hub.is_plain and not self._close
-        if not plain:
-            if not self._is_new:
-                request.http_version = "1.0"
-            if hub.access_log:
-                self._heard_at = perf_counter()
+        self._plain = plain and hub.is_plain and not self._close
+        if not self._is_new:
+            request.http_version = "1.0"
+        if hub.access_log:
+            self._heard_at = perf_counter()
         if hub.active >= hub.max_active and not hub.admits():
             self._overloaded()
             return

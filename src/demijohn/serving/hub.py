@@ -96,8 +96,8 @@ class Hub:
         self.refused = 0
         """Requests that were refused by the server itself, ever."""
         self.is_draining = False
-        self.is_plain = not config.access_log
-        """Whether responses may take the short way: nobody wants to hear of each, and connections stay."""
+        self.is_plain = True
+        """Whether responses may take the short way: connections stay."""
         self.max_active = capacity.requests
         self.max_connections = min(capacity.connections, _files_allowed() - _OTHER_FILES)
         self.keep_alive = timeouts.keep_alive
