@@ -14,7 +14,7 @@ from demijohn.app.services import Services
 from demijohn.app.signatures import awaiting, bare, name_of
 from demijohn.routing import WEBSOCKET
 
-__all__ = ["UnitCall", "make_call"]
+__all__ = ["UnitCall", "begun_later", "make_call"]
 
 
 def make_call(
@@ -34,7 +34,7 @@ def make_call(
     Raises:
         ConfigurationError: DJN-200 to DJN-216, its wiring cannot work; all mistakes at once.
     """
-    function = _begun_later(awaiting(function))
+    function = begun_later(awaiting(function))
     kind: Kind = "websocket" if WEBSOCKET in methods else "request"
     made = plan(
         function,
@@ -56,7 +56,7 @@ def make_call(
     )
 
 
-def _begun_later(function: Callable[..., Any]) -> Callable[..., Any]:
+def begun_later(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a coroutine function for a generator function, whose call runs none of its code; any other as it is."""
     inner = bare(function)
     if not inspect.isasyncgenfunction(inner) and not inspect.isgeneratorfunction(inner):

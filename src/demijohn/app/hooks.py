@@ -4,7 +4,7 @@ What a hook is there for (the request, the response, the error) it gets as befor
 as for a handler. A hook that asks for nothing is called as it is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from itertools import permutations
 from types import FunctionType
@@ -24,7 +24,7 @@ from demijohn.app.signatures import awaiting, name_of, optional, stripped
 from demijohn.errors import ConfigurationError
 from demijohn.http import Connection, Response
 
-__all__ = ["AFTER", "AROUND", "BEFORE", "ERROR", "TEARDOWN", "HookCall", "HookRole", "call_with_app"]
+__all__ = ["AFTER", "APP", "AROUND", "BEFORE", "ERROR", "TEARDOWN", "HookCall", "HookRole", "call_with_app", "in_unit"]
 
 
 class _Unnamed:
@@ -177,9 +177,13 @@ async def call_with_app(function: Callable[..., Any], app: Any) -> None:
     """Call a function of the start-up or shutdown in a unit of work of its own (Any: the app lives above)."""
     hook = HookCall(function, APP, app.services)
     unit = Unit(app, name_of(function))
+    await in_unit(unit, _call_and_end(hook, unit, app))
+
+
+async def in_unit(unit: Unit, coroutine: Coroutine[Any, Any, None]) -> None:
+    """Await a coroutine with a unit as the running one, driven as a handler is."""
     token = running.set(unit)
-    coroutine = _in_unit(hook, unit, app)
-    for driver in app.drivers:
+    for driver in unit.app.drivers:
         coroutine = driver.drive(coroutine)
     try:
         await coroutine
@@ -187,7 +191,7 @@ async def call_with_app(function: Callable[..., Any], app: Any) -> None:
         running.reset(token)
 
 
-async def _in_unit(hook: HookCall, unit: Unit, app: Any) -> None:
+async def _call_and_end(hook: HookCall, unit: Unit, app: Any) -> None:
     try:
         await hook.run(unit, app)
     except BaseException as error:

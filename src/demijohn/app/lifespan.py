@@ -1,15 +1,23 @@
 """Start-up and shutdown: functions and context managers, ended in reverse order."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, TypeAlias
 
 from demijohn._lib.later import asyncio, inspect
-from demijohn.app.hooks import call_with_app
+from demijohn._lib.source import place_of
+from demijohn.app.calls import begun_later
+from demijohn.app.context import Unit
+from demijohn.app.hooks import APP, HookCall, call_with_app, in_unit
+from demijohn.app.signatures import name_of
+from demijohn.errors import ConfigurationError
 
 __all__ = ["Lifespan", "LifespanPart"]
 
-LifespanPart: TypeAlias = Callable[..., AbstractAsyncContextManager[Any] | AbstractContextManager[Any]]
+LifespanPart: TypeAlias = Callable[
+    ..., AbstractAsyncContextManager[Any] | AbstractContextManager[Any] | AsyncIterator[Any] | Iterator[Any]
+]
 
 
 class Lifespan:
@@ -37,8 +45,23 @@ class Lifespan:
         return self._stack is not None
 
     def add(self, part: LifespanPart) -> LifespanPart:
-        """Add a function of the app that returns a context manager, or an (async) generator function with one
-        `yield`.
+        """Add an (async) generator function with one `yield`, or a function that returns a context manager.
+
+        It may take the app, and services by their types: they live until the part has ended. A sync generator runs in
+        a thread.
+
+        Raises:
+            ConfigurationError: At the start-up: DJN-200 to DJN-217, its wiring cannot work; DJN-422, it has no end.
+
+        Example:
+            >>> from collections.abc import Iterator
+            >>> from demijohn import App
+            >>> app = App()
+            >>> @app.lifespan.add
+            ... def polling() -> Iterator[None]:
+            ...     print("begun")
+            ...     yield
+            ...     print("ended")
         """
         self._parts.append(part)
         return part
@@ -71,8 +94,9 @@ class Lifespan:
             return
         stack = AsyncExitStack()
         try:
-            for part in self._parts:
-                await _enter(stack, part, app)
+            # All are wired before the first begins.
+            for part in [_Begun(part, app) for part in self._parts]:
+                await stack.enter_async_context(part)
         except BaseException:
             await stack.aclose()
             raise
@@ -86,24 +110,76 @@ class Lifespan:
             await stack.aclose()
 
 
-async def _enter(stack: AsyncExitStack, part: LifespanPart, app: Any) -> None:
-    if inspect.isasyncgenfunction(part):
-        manager: Any = asynccontextmanager(part)
-    elif inspect.isgeneratorfunction(part):
-        from contextlib import contextmanager
+class _Begun:
+    """A part from its beginning to its end, in a unit of work of its own.
 
-        manager = contextmanager(part)
-    else:
-        manager = part
-    made = manager(app) if _takes_argument(part) else manager()
-    if hasattr(made, "__aenter__"):
-        await stack.enter_async_context(made)
-    else:
-        stack.enter_context(made)
+    The services that it took live as long. What was written is committed when it has begun, and again at its end.
+    """
+
+    def __init__(self, function: LifespanPart, app: Any) -> None:
+        self._app = app
+        self._function = function
+        self._hook = HookCall(begun_later(function), APP, app.services)
+        self._unit = Unit(app, name_of(function))
+        self._manager: Any = None
+
+    async def __aenter__(self) -> None:
+        try:
+            await in_unit(self._unit, self._begin())
+        except BaseException as error:
+            await in_unit(self._unit, self._app.end_unit(self._unit, error))
+            raise
+
+    async def __aexit__(self, *_error: object) -> None:
+        failure: BaseException | None = None
+        try:
+            await in_unit(self._unit, self._end())
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            await in_unit(self._unit, self._app.end_unit(self._unit, failure))
+
+    async def _begin(self) -> None:
+        made = await self._hook.run(self._unit, self._app)
+        if inspect.isasyncgen(made):
+            made = asynccontextmanager(lambda: made)()
+        elif inspect.isgenerator(made):
+            from contextlib import contextmanager
+
+            made = _InThread(contextmanager(lambda generator=made: generator)(), self._app)
+        if not hasattr(made, "__aenter__") and not hasattr(made, "__enter__"):
+            raise ConfigurationError(
+                f"`app.lifespan.add({name_of(self._function)})` ({place_of(self._function)}) got {made!r} from it.",
+                why="What begins at the start-up and ends at the shutdown is a generator or a context manager.",
+                fix="Write one `yield` between its two halves; what has no end is  @app.on_startup",
+                code="DJN-422",
+            )
+        if hasattr(made, "__aenter__"):
+            await made.__aenter__()
+        else:
+            made.__enter__()
+        self._manager = made
+        for finish in self._app.before_send:
+            await finish(self._unit, None)
+
+    async def _end(self) -> None:
+        manager, self._manager = self._manager, None
+        if hasattr(manager, "__aexit__"):
+            await manager.__aexit__(None, None, None)
+        else:
+            manager.__exit__(None, None, None)
 
 
-def _takes_argument(function: Callable[..., Any]) -> bool:
-    try:
-        return bool(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return False
+class _InThread:
+    """A context manager of sync code, which may block and `wait`."""
+
+    def __init__(self, manager: AbstractContextManager[Any], app: Any) -> None:
+        self._manager = manager
+        self._app = app
+
+    async def __aenter__(self) -> None:
+        await self._app.run_sync(self._manager.__enter__)
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._app.run_sync(partial(self._manager.__exit__, None, None, None), finishing=True)
