@@ -215,7 +215,9 @@ async def test_only_staff_come_in(
     door.person = None
     answer = await client.get("/admin/post/")
     assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=/admin/post/")
-    assert (await client.post("/admin/post/")).status_code == 403
+    told = await client.get("/admin/post/choices/", headers={"accept": "application/json"})
+    assert (told.status_code, told.headers["content-type"]) == (401, "application/problem+json")
+    assert (await client.post("/admin/post/")).status_code == 401
     door.person = Person("eve", staff=False)
     assert (await client.get("/admin/")).status_code == 403
     assert "Refused 'enter' to eve" in caplog.text

@@ -30,7 +30,7 @@ from demijohn.admin.options import ModelAdmin, Site
 from demijohn.admin.passwords import Passwords
 from demijohn.app.failures import problem_response
 from demijohn.db import StillReferenced
-from demijohn.errors import BadRequest, Forbidden, HTTPError
+from demijohn.errors import BadRequest, HTTPError, Unauthorized
 from demijohn.http import is_safe_path
 
 __all__ = ["Pages", "add_routes"]
@@ -66,8 +66,8 @@ class Pages:
         user = await access.user(request)
         if user is None:
             url = access.login_url(request)
-            if not url or request.method not in ("GET", "HEAD"):
-                raise Forbidden(_("Log in first."))
+            if not url or request.method not in ("GET", "HEAD") or request.accept.prefers_data:
+                raise Unauthorized(_("Log in first."))  # a script follows to no page
             return redirect(url, status=303)
         visit = Visit(request, user, access, prefix=self.site.prefix)
         if not access.may_enter(user):
