@@ -652,3 +652,28 @@ def test_workers_that_count_for_themselves_are_told(kind: str, monkeypatch: pyte
     assert not list(app.run_checks(deploy=True))
     monkeypatch.setenv("WEB_CONCURRENCY", "4")
     assert [message.id for message in app.run_checks(deploy=True)] == ["security.rate_limits"]
+
+
+async def test_a_bare_route_changes_nothing_unless_it_says_so() -> None:
+    """`bare=True` on a method that may change something is refused at start-up, but for `@csrf_exempt`."""
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        app = App()
+        app.route("/", methods=["GET", method], bare=True)(lambda: "x")
+        with pytest.raises(ConfigurationError, match=f"bare and answers {method}") as caught:
+            app.freeze()
+        assert caught.value.code == "DJN-423"
+
+    app = App()
+
+    @app.get("/", bare=True)
+    async def probe() -> str:
+        return "probe"
+
+    @app.post("/hook", bare=True)
+    @csrf_exempt
+    async def hook() -> str:
+        return "hook"
+
+    assert (await call(app, "GET", "/")).body == b"probe"
+    headers = {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
+    assert (await call(app, "POST", "/hook", headers=headers)).body == b"hook"

@@ -197,6 +197,7 @@ class Builder:
         marks = self._prepared(
             marks_of(record.endpoint, function) if function is not record.endpoint else marks_of(function)
         )
+        self._refuse_bare(record, method, marks)
         status = record.options.get("status")
         if status is None and getattr(function, "__annotations__", {}).get("return", "") in (None, "None"):
             status = 204
@@ -242,6 +243,17 @@ class Builder:
                 code="DJN-419",
             )
         return True
+
+    @staticmethod
+    def _refuse_bare(record: Record, method: str, marks: Marks) -> None:
+        """Refuse a bare route that could change something, and that no guard would keep other sites from."""
+        if record.options.get("bare") and method not in ("GET", "HEAD", "OPTIONS") and "csrf" not in marks.exempt:
+            raise ConfigurationError(
+                f"The route {record.pattern!r} ({record.place}) is bare and answers {method}.",
+                why="No guard stands around a bare route, so any site could send it with the cookies of a visitor.",
+                fix="Leave `bare=True` out; or, where it trusts no cookie, say so with  @csrf_exempt  below the route.",
+                code="DJN-423",
+            )
 
     def _prepared(self, marks: Marks) -> Marks:
         """Tell the guards of a route which app they stand in; one that cannot work there says so now."""

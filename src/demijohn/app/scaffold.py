@@ -34,7 +34,9 @@ class RouteOptions(TypedDict, total=False):
     thread: Literal["sticky"]
     """`"sticky"`: one thread for all sync code of a request, hooks and clean-up included."""
     bare: bool
-    """Nothing stands around the handler, neither hooks nor middleware nor guards: for probes that know no host."""
+    """Nothing stands around the handler, neither hooks nor middleware nor guards: for probes that know no host.
+
+    One that answers more than GET, HEAD and OPTIONS has to say `@csrf_exempt`: nothing keeps other sites from it."""
     host: str
     """The host, or a pattern of one, that the route answers for."""
     defaults: dict[str, Any]
