@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     def logger_of(name: str) -> logging.Logger:
         """Return the logger of a name, made when something is first logged."""
+        return logging.getLogger(name)
 
 else:
 

@@ -38,16 +38,15 @@ class _Discreet(BaseForm):
         """Load the records that relations offer, and take the labels away that are not to be seen."""
         visit: Visit = current.request.g.admin_visit
         hidden = [
-            bound
+            (bound, bound.spec.relation.target)
             for form in (self, *(row for rows in self.row_sets.values() for row in rows))
             for bound in form
             if bound.spec.relation is not None and not visit.sees(self.site.admin_for(bound.spec.relation.target))
         ]
-        for bound in hidden:
+        for bound, _target in hidden:
             bound.search = ""
         await super().offer_choices()
-        for bound in hidden:
-            target = bound.spec.relation.target
+        for bound, target in hidden:
             if bound.offered is not None:
                 bound.offered = bound.offered._replace(items=_bare(target, bound.offered.items))
             bound.chosen = _bare(target, bound.chosen)
