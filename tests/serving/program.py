@@ -136,7 +136,7 @@ class Program:
         if error is not None:
             print(self.log)
 
-    def until(self, condition: Callable[[], Any], *, seconds: float = 30.0) -> Any:
+    def until(self, condition: Callable[[], Any], *, seconds: float = 90.0) -> Any:
         """Return what a condition gives as soon as it gives something."""
         end = time.monotonic() + seconds
         while True:
@@ -146,7 +146,7 @@ class Program:
             assert time.monotonic() < end, f"it does not come true\n{self.log}"
             time.sleep(0.01)
 
-    def match(self, pattern: str, *, count: int = 1, seconds: float = 30.0) -> re.Match[str]:
+    def match(self, pattern: str, *, count: int = 1, seconds: float = 90.0) -> re.Match[str]:
         """Wait for the `count`th line of the log that matches, and return the match."""
 
         def look() -> re.Match[str] | None:
@@ -158,7 +158,7 @@ class Program:
 
     def get(self, path: str = "/", **options: Any) -> httpx2.Response:
         """Ask once, on a connection of its own."""
-        return httpx2.get(self.base + path, timeout=30, **options)
+        return httpx2.get(self.base + path, timeout=60, **options)
 
     def children(self) -> list[int]:
         """Return the ids of the processes below this one."""
@@ -177,7 +177,7 @@ class Program:
         """Send a signal to the first process."""
         self.process.send_signal(number)
 
-    def wait(self, seconds: float = 30.0) -> int:
+    def wait(self, seconds: float = 90.0) -> int:
         """Wait for its end and return its exit code."""
         return self.process.wait(seconds)
 
