@@ -96,7 +96,8 @@ class Pool:
                     thread = threading.Thread(target=self._work, name=f"{self.name}-{len(self._threads)}", daemon=True)
                     self._threads.add(thread)
                     thread.start()
-                elif self._queue.qsize() >= self.most_waiting:
+                # A thread that has just begun, or woken, may not have taken its call from the queue yet.
+                elif self.running + self._queue.qsize() >= self.size + self.most_waiting:
                     raise PoolFull(self)
         self._queue.put(call)
 

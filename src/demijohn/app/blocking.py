@@ -1,6 +1,7 @@
 """Calls that block, made on the event loop by the code of a request: an error in tests, a warning in development.
 
 It listens to what the interpreter audits, so that no function is replaced and `from time import sleep` is seen as well.
+Python before 3.13 audits no `sleep`: there it is replaced in `time`, and seen where it is called as `time.sleep`.
 What the framework, asyncio, an import or a debugger does is nobody's mistake.
 """
 
@@ -85,22 +86,26 @@ def _replace_sleep() -> None:
     sleep = time.sleep
 
     def audited(seconds: float, /) -> None:
-        _audit("time.sleep", (seconds,))
+        _judge("time.sleep", (seconds,), sys._getframe(1))
         sleep(seconds)
 
     time.sleep = audited  # type: ignore[assignment]  # of `SupportsIndex` it takes what the first did
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    describe = _BLOCKING.get(event)
-    if describe is None or _allowing:
+    if event in _BLOCKING:
+        _judge(event, arguments, sys._getframe(1))
+
+
+def _judge(event: str, arguments: tuple[Any, ...], caller: FrameType) -> None:
+    if _allowing:
         return
     loop = asyncio._get_running_loop()
     tell = None if loop is None else _loops.get(loop)
     if tell is None or not isinstance(find_unit(), Connection):
         return
-    told = describe(arguments)
-    found = None if told is None else _user_of(sys._getframe(1))
+    told = _BLOCKING[event](arguments)
+    found = None if told is None else _user_of(caller)
     if told is None or found is None:
         return
     frame, speaks_http = found

@@ -18,8 +18,6 @@ __all__ = ["BadStatus", "HTMLResponse", "JSONResponse", "PlainTextResponse", "Re
 if TYPE_CHECKING:
     from demijohn.http.request import Request
 
-Background = Callable[[], Awaitable[None] | None]
-
 
 class BadStatus(DemijohnError, ValueError):
     """A status that no response can have."""
@@ -124,7 +122,7 @@ class Response:
         (b'Hello', 'text/plain; charset=utf-8')
     """
 
-    __slots__ = ("__weakref__", "_headers", "background", "body", "content_type", "status")
+    __slots__ = ("__weakref__", "_headers", "body", "content_type", "status")
 
     needs_request: ClassVar[bool] = False
     """Whether `for_request` has something to settle: ranges and conditions of a file."""
@@ -138,8 +136,6 @@ class Response:
     """The media type as it is sent, or `None` for none."""
     _headers: Raw | None
     """Lines for the wire; `None` until a header is touched. `Content-Type` is never among them."""
-    background: Background | None
-    """Called after the response was sent."""
 
     def __init__(
         self,
@@ -159,7 +155,6 @@ class Response:
         self.body = body
         self.content_type = content_type if content_type is None else check_content_type(content_type)
         self._headers = None
-        self.background = None
         if headers is not None:
             self._take(headers)
 
@@ -386,7 +381,6 @@ def ready(body: bytes, content_type: str) -> Response:
     response.body = body
     response.content_type = content_type
     response._headers = None
-    response.background = None
     return response
 
 
@@ -473,6 +467,5 @@ class JSONResponse(Response):
         self.body = to_json(content)
         self.content_type = content_type if content_type == "application/json" else check_content_type(content_type)
         self._headers = None
-        self.background = None
         if headers is not None:
             self._take(headers)
