@@ -129,3 +129,18 @@ async def test_many_calls_and_errors() -> None:
             assert result.args == (number,)
         else:
             assert result == 2 * number
+
+
+async def test_a_call_takes_a_free_thread_while_others_are_held() -> None:
+    """A thread that is about to take one call is not taken for the thread of the next, which would wait behind it."""
+    for _ in range(300):
+        pool = Pool("test", size=4)
+        both = threading.Barrier(2)
+
+        async def hop(pool: Pool = pool, both: threading.Barrier = both) -> None:
+            await run_in_thread(lambda: None, pool)
+            await run_in_thread(lambda: both.wait(60), pool)  # breaks where the two are not in threads at once
+
+        await asyncio.gather(hop(), hop())
+        assert pool.waiting == 0
+        pool.close()

@@ -55,14 +55,17 @@ class Pool:
         self._held: dict[int, tuple[str, float]] = {}
         self._told_at = 0.0
         self._threads: set[threading.Thread] = set()
-        self._idle = 0
+        # Each queued call is promised to a thread (one that was free, or starts for it) or counts to the backlog. Under
+        # the lock, since a thread that is about to take one call must not look free to the next.
+        self._free = 0
+        self._backlog = 0
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._lock = threading.Lock()
 
     @property
     def waiting(self) -> int:
         """Return how many calls wait for a thread now."""
-        return self._queue.qsize()
+        return self._backlog
 
     def holders(self) -> list[str]:
         """Return what the busy threads do and for how long, the longest first."""
@@ -90,16 +93,18 @@ class Pool:
         Raises:
             PoolFull: As many calls as allowed are waiting.
         """
-        if self._idle <= self._queue.qsize():
-            with self._lock:
-                if len(self._threads) < self.size:
-                    thread = threading.Thread(target=self._work, name=f"{self.name}-{len(self._threads)}", daemon=True)
-                    self._threads.add(thread)
-                    thread.start()
-                # A thread that has just begun, or woken, may not have taken its call from the queue yet.
-                elif self.running + self._queue.qsize() >= self.size + self.most_waiting:
-                    raise PoolFull(self)
-        self._queue.put(call)
+        with self._lock:
+            if self._free > 0:
+                self._free -= 1
+            elif len(self._threads) < self.size:
+                thread = threading.Thread(target=self._work, name=f"{self.name}-{len(self._threads)}", daemon=True)
+                thread.start()
+                self._threads.add(thread)
+            elif self._backlog >= self.most_waiting:
+                raise PoolFull(self)
+            else:
+                self._backlog += 1
+            self._queue.put(call)
 
     def close(self, timeout: float = 5.0) -> bool:
         """Let the threads end after their present call; return whether all did in time."""
@@ -113,31 +118,34 @@ class Pool:
 
     def _work(self) -> None:
         get = self._queue.get
-        try:
-            while True:
-                self._idle += 1
-                try:
-                    call = get(True, _IDLE_SECONDS)
-                except Empty:
-                    with self._lock:
-                        # A call queued after the time-out and before the lock counted this thread as idle.
-                        if self._queue.qsize():
-                            continue
-                        self._threads.discard(threading.current_thread())
-                        return
-                finally:
-                    self._idle -= 1
-                if call is None:
+        while True:
+            try:
+                call = get(True, _IDLE_SECONDS)
+            except Empty:
+                call = None
+            if call is None:
+                if self._leave():
                     return
-                self.running += 1
-                try:
-                    call()
-                finally:
-                    self.running -= 1
-                    call = None  # frames and results must not live until the next call
-        finally:
+                continue
+            self.running += 1
+            try:
+                call()
+            finally:
+                self.running -= 1
+                call = None  # frames and results must not live until the next call
             with self._lock:
+                if self._backlog:
+                    self._backlog -= 1
+                else:
+                    self._free += 1
+
+    def _leave(self) -> bool:
+        with self._lock:
+            if self._free > 0:
+                self._free -= 1
                 self._threads.discard(threading.current_thread())
+                return True
+        return False  # a call was promised to it meanwhile
 
 
 class Lease:
