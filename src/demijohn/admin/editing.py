@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from demijohn.admin.access import Visit
 from demijohn.admin.columns import text_of
-from demijohn.admin.finding import existing
+from demijohn.admin.finding import existing, visit_of
 from demijohn.admin.inlines import Inline, fields_of, relation_of, rows_for
 from demijohn.admin.naming import bare_label, key_names, text_key
 from demijohn.admin.options import ModelAdmin, fixed_names
@@ -36,7 +36,7 @@ class _Discreet(BaseForm):
 
     async def offer_choices(self) -> None:
         """Load the records that relations offer, and take the labels away that are not to be seen."""
-        visit: Visit = current.request.g.admin_visit
+        visit = visit_of(current.request)
         hidden = [
             (bound, bound.spec.relation.target)
             for form in (self, *(row for rows in self.row_sets.values() for row in rows))
@@ -167,7 +167,7 @@ class Editor:
         def query_for(target: type[Model]) -> Callable[[], QuerySet[Any]]:
             def query() -> QuerySet[Any]:
                 options = site.admin_for(target)
-                return options.query(current.request.g.admin_visit.user)
+                return options.query(visit_of(current.request).user)
 
             return query
 

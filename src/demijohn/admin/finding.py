@@ -9,15 +9,16 @@ from demijohn.admin.database import have_keys
 from demijohn.admin.naming import NoSuchKey, key_names, key_of, read_key
 from demijohn.admin.options import ModelAdmin
 from demijohn.errors import NotFound
-from demijohn.http import Request
+from demijohn.http import Request, StateKey
 
-__all__ = ["existing", "get_object", "visit_of", "with_keys"]
+__all__ = ["existing", "get_object", "visit_key", "visit_of", "with_keys"]
+
+visit_key = StateKey[Visit]("admin")
 
 
 def visit_of(request: Request) -> Visit:
     """Return the visit that was noted when the request came in."""
-    visit: Visit = request.g.admin_visit
-    return visit
+    return visit_key.get(request)
 
 
 def with_keys(admin: ModelAdmin, query: Any, keys: Sequence[tuple[Any, ...]]) -> Any:

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from demijohn.admin.access import Visit
-from demijohn.admin.finding import existing
+from demijohn.admin.finding import existing, visit_of
 from demijohn.admin.options import ModelAdmin, fixed_names
 from demijohn.admin.showing import default_fields
 from demijohn.app import current
@@ -104,7 +103,7 @@ class InlineRows(Rows):
 
     async def known(self, children: Sequence[Any]) -> Sequence[Any]:
         """Return the objects that the user of this request may change, in each of the fields."""
-        visit: Visit = current.request.g.admin_visit
+        visit = visit_of(current.request)
         fields = set(self.fields)
         return [
             child
@@ -114,7 +113,7 @@ class InlineRows(Rows):
 
     def may_delete(self, child: Any) -> bool:
         """Return whether the user of this request may delete an object."""
-        visit: Visit = current.request.g.admin_visit
+        visit = visit_of(current.request)
         return self.can_delete and visit.may(self.target, "delete", child)
 
 

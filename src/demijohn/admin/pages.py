@@ -14,7 +14,7 @@ from demijohn.admin.deleting import preview_of
 from demijohn.admin.editable import RowForms
 from demijohn.admin.exporting import export
 from demijohn.admin.filters import MOST_CHOICES
-from demijohn.admin.finding import get_object, visit_of, with_keys
+from demijohn.admin.finding import get_object, visit_key, visit_of, with_keys
 from demijohn.admin.history import changes_of, difference, entries_of, hidden_names, record, snapshot
 from demijohn.admin.listing import Listing
 from demijohn.admin.models import LogEntry
@@ -75,12 +75,12 @@ class Pages:
         for page in self.site.pages:
             if page.permission and request.route.endpoint is page.handler and not visit.has(page.permission):
                 visit.refuse(page.title)
-        request.g.admin_visit = visit
+        visit_key.set(request, visit)
         return None
 
     def layout(self, request: Request) -> dict[str, Any]:
         """Return the names that the layout of every page needs (Any: templates print anything)."""
-        visit: Visit | None = request.g.get("admin_visit")
+        visit = visit_key.find(request)
         if visit is None:
             return {}
         theme = request.cookies.get(_COOKIE, "auto")
@@ -125,7 +125,7 @@ class Pages:
 
     async def fail(self, request: Request, error: HTTPError) -> Page | Response:
         """Answer an error within the layout, for a browser of somebody who came in."""
-        if not request.accept.prefers_page or request.g.get("admin_visit") is None or error.status == 401:
+        if not request.accept.prefers_page or visit_key.find(request) is None or error.status == 401:
             return problem_response(error, request)
         return Page("admin/error.html", status=error.status, error=error)
 

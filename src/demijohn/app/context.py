@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from demijohn._lib.concurrency import find_servant
 from demijohn._lib.later import asyncio
 from demijohn.errors import OutsideContext
-from demijohn.http import Connection, Request, Scratch
+from demijohn.http import Connection, Request, Scratch, StateKey
 
 if TYPE_CHECKING:
     from demijohn.app.services import ServiceScope
@@ -23,7 +23,7 @@ class Unit:
     A request is a unit too; both have `app`, `services` and `g`.
     """
 
-    __slots__ = ("__weakref__", "app", "ending", "g", "name", "services")
+    __slots__ = ("__weakref__", "_states", "app", "ending", "g", "name", "services")
 
     def __init__(self, app: Any, name: str) -> None:
         self.app = app
@@ -31,6 +31,7 @@ class Unit:
         self.services: ServiceScope | None = None
         self.ending: list[Callable[[], Any]] | None = None
         self.g = Scratch()
+        self._states: dict[StateKey[Any], Any] = {}
 
 
 running: ContextVar[Connection | Unit | None] = ContextVar("demijohn_unit", default=None)

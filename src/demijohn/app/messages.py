@@ -3,11 +3,12 @@
 from typing import Any, Literal, overload
 
 from demijohn.app.context import current
-from demijohn.http import Markup
+from demijohn.http import Markup, StateKey
 
 __all__ = ["flash", "get_flashed_messages"]
 
 _KEY = "_flashes"
+_shown_key = StateKey[list[tuple[str, str]]]("flashed messages")
 
 
 def flash(message: str, category: str = "message") -> None:
@@ -54,7 +55,7 @@ def get_flashed_messages(
         category_filter: Only messages of these categories; the others are gone as well.
     """
     request = current.request
-    found: list[tuple[str, str]] | None = request.g.get(_KEY)
+    found = _shown_key.find(request)
     if found is None:
         found = []
         if "sessions" in request.app.batteries:
@@ -63,6 +64,6 @@ def get_flashed_messages(
                 found = [
                     (category, Markup(text) if is_markup else text) for category, text, is_markup in session.pop(_KEY)
                 ]
-        setattr(request.g, _KEY, found)
+        _shown_key.set(request, found)
     shown = [pair for pair in found if pair[0] in category_filter] if category_filter else found
     return list(shown) if with_categories else [message for _, message in shown]

@@ -29,6 +29,7 @@ from demijohn.http.redirects import HasPage, RedirectResponse, UnsafeRedirect, i
 from demijohn.http.request import BodyConsumed, ClientDisconnected, Request
 from demijohn.http.response import BadStatus, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from demijohn.http.scratch import MissingScratch, Scratch
+from demijohn.http.state import MissingState, StateKey
 from demijohn.http.streams import StreamResponse
 from demijohn.http.upload import UploadFile, safe_filename
 from demijohn.http.url import URL
@@ -76,6 +77,7 @@ __all__ = [
     "Markup",
     "MediaType",
     "MissingScratch",
+    "MissingState",
     "MultiDict",
     "MutableHeaders",
     "NoSuchAttribute",
@@ -90,6 +92,7 @@ __all__ = [
     "Sitemap",
     "SitemapEntry",
     "SocketState",
+    "StateKey",
     "StreamResponse",
     "UnsafeRedirect",
     "UploadFile",

@@ -1,6 +1,7 @@
 """What a request and a WebSocket have in common: the head of an HTTP message, read lazily."""
 
 import re
+from _thread import allocate_lock
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +14,7 @@ from demijohn.http.limits import DEFAULT_LIMITS, Limits
 from demijohn.http.negotiation import AcceptLanguages
 from demijohn.http.query import QueryParams
 from demijohn.http.scratch import Scratch
+from demijohn.http.state import StateKey
 from demijohn.http.url import URL
 from demijohn.types import Scope
 
@@ -68,6 +70,7 @@ class Connection:
         "_g",
         "_headers",
         "_query",
+        "_states",
         "accept_languages",
         "after",
         "app",
@@ -127,6 +130,9 @@ class Connection:
     _exchange: Any
     """What the middleware room noted about this request, or `None` (Any: it lives floors above)."""
 
+    _states: dict[StateKey[Any], Any]
+    """What rooms and batteries keep here (Any: as each key says)."""
+
     url: URL
     """The URL that the client asked for.
 
@@ -147,6 +153,7 @@ class Connection:
         "path_params": lambda self: NO_PARAMS,
         "scope": lambda self: None,
         "_disconnected": lambda self: False,
+        "_states": lambda self: _make_states(self),
         "url": lambda self: self._url(),
         "accept_languages": lambda self: AcceptLanguages(self.headers.get("accept-language")),
     }
@@ -326,3 +333,17 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path}>"
+
+
+_states_slot: Any = Connection.__dict__["_states"]
+_first_state = allocate_lock()
+
+
+def _make_states(connection: Connection) -> dict[StateKey[Any], Any]:
+    # Threads of one request may want its first state at the same moment.
+    with _first_state:
+        try:
+            found: dict[StateKey[Any], Any] = _states_slot.__get__(connection)
+        except AttributeError:
+            found = connection._states = {}
+        return found

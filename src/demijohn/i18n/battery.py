@@ -15,7 +15,7 @@ from demijohn.app.scaffold import Hook
 from demijohn.errors import ConfigurationError
 from demijohn.http import Request, Response, is_safe_path, redirect
 from demijohn.i18n.catalogs import FRAMEWORK, Catalogs, Messages, Source
-from demijohn.i18n.choosing import Presence, choose
+from demijohn.i18n.choosing import choose, presence_key
 from demijohn.i18n.formats import filters
 from demijohn.i18n.links import hreflang, language_url, languages
 from demijohn.i18n.locales import find_offered, parse_locale, tag_of
@@ -171,7 +171,7 @@ class Translations:
 
         async def ask(connection: Any) -> None:
             said = await app.scope_of(connection).get(service)
-            presence = self._presence(connection)
+            presence = presence_key.get(connection)
             if service is _WantedLanguage:
                 presence.selected = said
                 presence.messages = None  # a text that was looked up before did not know it
@@ -201,7 +201,7 @@ class Translations:
         """
         if isinstance(unit, Unit):
             return self._all_catalogs().messages(self.default)
-        presence = self._presence(unit)
+        presence = presence_key.get(unit)
         if presence.messages is None:
             presence.messages = self.messages(choose(self, unit, presence))
         return presence.messages
@@ -213,7 +213,7 @@ class Translations:
         """
         if isinstance(unit, Unit):
             return self.timezone
-        return self._presence(unit).zone or self.timezone
+        return presence_key.get(unit).zone or self.timezone
 
     def language(self, tag: str) -> AbstractContextManager[Locale]:
         """Make a language the present one inside of a `with` block.
@@ -222,20 +222,13 @@ class Translations:
         """
         return language(tag, self)
 
-    def _presence(self, connection: Any) -> Presence:
-        kept: dict[str, Any] = connection.g.__dict__
-        found: Presence | None = kept.get(Presence.KEY)
-        if found is None:
-            found = kept[Presence.KEY] = Presence()
-        return found
-
     # -- paths --------------------------------------------------------------------------------------------------------
 
     def _take_prefix(self, connection: Any) -> None:
         if self.paths is not None:
             tag = self.paths.take(connection)
             if tag is not None:
-                self._presence(connection).prefix = tag
+                presence_key.get(connection).prefix = tag
 
     def _adjust(self, unit: Any, url: str, root: str) -> str:
         if self.paths is None:
@@ -247,7 +240,7 @@ class Translations:
     def _lead_to_prefix(self, request: Request) -> Response | None:
         """Redirect from a page without a language to that of the visitor's."""
         paths = self.paths
-        if paths is None or request.method not in ("GET", "HEAD") or self._presence(request).prefix is not None:
+        if paths is None or request.method not in ("GET", "HEAD") or presence_key.get(request).prefix is not None:
             return None
         route = request.route
         if paths.prefix.is_exempt(request.path) or route is None or route.name.startswith("demijohn."):

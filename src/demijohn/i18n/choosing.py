@@ -1,22 +1,19 @@
 """The language of a request: what is read for it, and what the response says about that."""
 
 from datetime import tzinfo
-from typing import Any, ClassVar
+from typing import Any
 
-from demijohn.http import Request, Response
+from demijohn.http import Request, Response, StateKey
 from demijohn.i18n.catalogs import Messages
 from demijohn.i18n.locales import find_offered
 from demijohn.i18n.offer import Offer
 from demijohn.middleware.exchange import before_sending
 
-__all__ = ["Presence", "choose"]
+__all__ = ["Presence", "choose", "presence_key"]
 
 
 class Presence:
     """What is known about the language and the time zone of one request or socket."""
-
-    KEY: ClassVar[str] = " i18n"
-    """Where `g` holds it; no attribute can have that name."""
 
     __slots__ = ("messages", "prefix", "selected", "told", "zone")
 
@@ -29,6 +26,9 @@ class Presence:
         self.told: tuple[str, tuple[str, ...]] | None = None
         """What the response says: the language, and the headers that it depends on."""
         self.zone: tzinfo | None = None
+
+
+presence_key = StateKey("i18n", factory=Presence)
 
 
 def choose(battery: Offer, connection: Any, presence: Presence) -> str:
