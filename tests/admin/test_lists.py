@@ -321,3 +321,37 @@ async def test_a_filter_tells_nothing_of_hidden_fields(sqlite: Database, open_si
     assert found in (await client.get("/admin/post/?choose=author&find=writer 2")).text
     assert found not in (await client.get("/admin/post/?choose=author&find=bob")).text
     assert found not in (await client.get("/admin/post/?choose=author&find=bob@")).text
+
+
+@pytest.mark.parametrize("given", ["author", "editor__email", "writers_mail"])
+async def test_an_order_tells_nothing_of_hidden_objects(
+    sqlite: Database, open_site: Open, door: Door, given: str
+) -> None:
+    """Who may not see writers gets lists sorted by their keys, where a label or a field of theirs would sort them."""
+
+    async def rename() -> None:
+        for key, name in ((1, "Zoe"), (2, "Ann")):  # the order of names is not that of keys
+            writer = await Writer.get(key)
+            writer.display_name, writer.email = name, f"{name}@example.org"
+        for post in await Post.query().all():
+            post.editor_id = post.author_id
+
+    class Options(ModelAdmin):
+        list_display = ["title", given]
+        ordering = ["author", "title"]
+
+        @display(label="Mail", ordering="author__email")
+        def writers_mail(self, post: Post) -> str:
+            return "hidden"
+
+    await sqlite.run(rename())
+    client = await open_site(sqlite, (Post, Options))
+    by_ann, by_zoe = ["Post 08", "Post 09"], ["Post 00", "Post 01"]
+    for query in ("", f"?sort={given},title"):
+        assert titles((await client.get(f"/admin/post/{query}")).text)[:2] == by_ann, query
+    door.person = Person("eve", may={"post.view"})
+    for query in ("", f"?sort={given},title"):
+        assert titles((await client.get(f"/admin/post/{query}")).text)[:2] == by_zoe, query
+    assert titles((await client.get(f"/admin/post/?sort=-{given},title")).text)[:2] == by_ann
+    exported = (await client.get(f"/admin/post/export/?sort={given},title")).text.splitlines()
+    assert exported[1].startswith("1,Post 00")

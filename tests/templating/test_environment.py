@@ -2,6 +2,9 @@
 
 import datetime as dt
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup, escape
 
+import demijohn
 from demijohn.templating.compiler import html_text
 from demijohn.templating.environment import ByteCode, Environment, is_text
 
@@ -191,6 +195,44 @@ def test_byte_code_is_kept_between_processes(write: Write, tmp_path: Path) -> No
     write({"a.html": "{{ x }}!"})
     assert render("2") == "&lt;!"
     assert compiled == ["a.html"] * 3
+
+
+def test_byte_code_is_that_of_the_present_compiler(tmp_path: Path) -> None:
+    """Where the code that compiles templates has changed, without a new version, templates are compiled anew."""
+    package = tmp_path / "path" / "demijohn"
+    shutil.copytree(Path(demijohn.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__", "*.po"))
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "a.html").write_text("{{ x }}")
+    program = (
+        "import demijohn\n"
+        "from demijohn.templating import Templates, render_template\n"
+        f"assert demijohn.__file__.startswith({str(package)!r})\n"
+        "app = demijohn.App()\n"
+        f"app.use(Templates({str(tmp_path / 'templates')!r}, byte_code={str(tmp_path / 'kept')!r}))\n"
+        "with app.context():\n"
+        "    print(render_template('a.html', x='seen'))\n"
+    )
+
+    def render() -> tuple[str, list[tuple[str, int]]]:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONPATH": str(package.parent)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        kept = [(one.name, one.stat().st_mtime_ns) for one in sorted((tmp_path / "kept").iterdir())]
+        assert kept
+        return done.stdout.strip(), kept
+
+    first, kept = render()
+    assert first == "seen"
+    assert render() == ("seen", kept)  # taken, not compiled
+    with (package / "templating" / "compiler.py").open("a") as file:
+        file.write("\n\nGenerator.visit_Output = lambda self, node, frame: self.writeline(\"yield 'changed'\")\n")
+    assert render()[0] == "changed"
 
 
 def test_contexts_do_not_leak(environment: Environment) -> None:

@@ -253,14 +253,14 @@ class Listing:
         clauses = []
         for column, down in self.sorts:
             if column.sort is not None:
-                query, clause = sort_clause(query, column.sort, down=down != column.down)
+                query, clause = sort_clause(query, self._told(column.sort), down=down != column.down)
                 clauses.append(clause)
         if not clauses:
             for path, down, given in self.plan.ordering:
                 if path is None:
                     clauses.append(order_of(model, given))
                 else:
-                    query, clause = sort_clause(query, path, down=down)
+                    query, clause = sort_clause(query, self._told(path), down=down)
                     clauses.append(clause)
         if not clauses:
             default = model.__order_by__
@@ -270,6 +270,13 @@ class Listing:
         keys = [getattr(model, model.__mapper__.get_property_by_column(one).key) for one in columns]
         clauses += [key.asc() if clauses else key.desc() for key in keys]
         return query.order_by(*clauses)
+
+    def _told(self, path: Path) -> Path:
+        """Return what to sort by: the key of a relation where the order of its objects would tell what is not seen."""
+        for index, link in enumerate(path.links):
+            if not self.visit.sees(self.admin.site.admin_for(link.cls)):
+                return path.to_link(index)
+        return path
 
     # -- the page -----------------------------------------------------------------------------------------------------
 

@@ -78,6 +78,12 @@ class Path:
             obj = getattr(obj, name)
         return obj
 
+    def to_link(self, index: int) -> "Path":
+        """Return the path to one of the relations on the way."""
+        owner = self.links[index - 1].cls if index else self.model
+        names = self.names[: index + 1]
+        return Path(self.model, names, self.links[: index + 1], describe(owner)[names[-1]], owner)
+
     def sortable(self) -> "Path | None":
         """Return the path to sort by: a relation is sorted by what names its objects, or by its key."""
         if self.is_many:
