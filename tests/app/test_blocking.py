@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from time import sleep
 from typing import Any
 
@@ -157,6 +158,37 @@ def test_blocking_can_be_allowed() -> None:
             assert client.get("/").text == "x"
         with pytest.raises(BlockingCall):
             client.get("/")
+
+
+def test_a_request_that_may_block_allows_no_other_to() -> None:
+    """Within a handler the block is that of its request: what runs beside it is held to the rule."""
+    app = App()
+    inside = asyncio.Event()
+    done = asyncio.Event()
+
+    @app.get("/may")
+    async def may() -> str:
+        with allow_blocking():
+            inside.set()
+            await done.wait()
+            time.sleep(0.001)
+        return "x"
+
+    @app.get("/may-not")
+    async def may_not() -> str:
+        await inside.wait()
+        try:
+            time.sleep(0.001)
+        except BlockingCall:
+            return "refused"
+        finally:
+            done.set()
+        return "slept"
+
+    with TestClient(app) as client, ThreadPoolExecutor() as threads:
+        first = threads.submit(client.get, "/may")
+        assert client.get("/may-not").text == "refused"
+        assert first.result(30).text == "x"
 
 
 @pytest.mark.allow_blocking

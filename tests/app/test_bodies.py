@@ -230,6 +230,10 @@ def _of_each_kind() -> App:
     async def of_object(body: Event) -> str:
         return "ok"
 
+    @app.post("/sync")
+    def of_object_in_a_thread(body: Event) -> str:
+        return "ok"
+
     @app.post("/text")
     async def of_text(body: Annotated[str, Body()]) -> str:
         return "ok"
@@ -317,7 +321,9 @@ async def test_json_by_hand_is_json_by_its_name(kind: str) -> None:
         assert (await call(app, "POST", path, body=b'{"name": "a"}')).status == 200
 
 
-@pytest.mark.parametrize("path", ["object", "text", "limited", "parts", "either", "form", "json", "typed", "words"])
+@pytest.mark.parametrize(
+    "path", ["object", "sync", "text", "limited", "parts", "either", "form", "json", "typed", "words"]
+)
 async def test_a_packed_body_is_415(path: str) -> None:
     """Nothing is unpacked: a body in gzip is told so by `Accept-Encoding`, and not taken for broken JSON or text."""
     app = _of_each_kind()
@@ -327,6 +333,12 @@ async def test_a_packed_body_is_415(path: str) -> None:
     response = await call(app, "POST", f"/{path}", body=gzip.compress(plain), headers=headers)
     assert (response.status, response.headers["accept-encoding"]) == (415, "identity")
     assert b"packed by gzip" in response.body
+    # What could be read all the same is not: it only looks as if it were plain.
+    readable = await call(app, "POST", f"/{path}", body=plain, headers=headers)
+    assert (readable.status, readable.headers["accept-encoding"]) == (415, "identity")
+    if path in ("words", "text"):
+        latin = headers | {"content-type": "text/plain; charset=latin-1"}
+        assert (await call(app, "POST", f"/{path}", body=gzip.compress(plain), headers=latin)).status == 415
     whole = await call(app, "POST", f"/{path}", body=plain, headers=headers | {"content-encoding": "identity"})
     assert whole.status == 200
     if path == "object":

@@ -135,3 +135,59 @@ async def test_wrong_wiring_is_told_before_anything_begins() -> None:
     with pytest.raises(ConfigurationError, match="yield") as caught:
         await other.startup()
     assert caught.value.code == "DJN-422"
+
+
+async def test_a_part_that_cannot_be_committed_is_ended() -> None:
+    """What has begun is ended where its commit fails, before its services are, and the start-up raises."""
+    app = App()
+    log: list[str] = []
+
+    def client() -> Iterator[Client]:
+        yield Client()
+        log.append("client closed")
+
+    app.provide(Client, client)
+
+    async def commit(unit: Any, error: BaseException | None) -> None:
+        if error is None and log == ["begun"]:
+            raise OSError("the database is gone")
+
+    app.before_send.append(commit)
+
+    @app.lifespan.add
+    async def part(client: Client) -> AsyncIterator[None]:
+        log.append("begun")
+        yield
+        log.append("ended")
+
+    with pytest.raises(OSError, match="the database is gone"):
+        await app.startup()
+    assert log == ["begun", "ended", "client closed"]
+
+
+async def test_what_fails_at_its_end_after_a_failed_commit_cleans_up() -> None:
+    """An end that fails as well is told with the first error behind it, and services are closed all the same."""
+    app = App()
+    log: list[str] = []
+
+    def client() -> Iterator[Client]:
+        yield Client()
+        log.append("client closed")
+
+    app.provide(Client, client)
+
+    async def commit(unit: Any, error: BaseException | None) -> None:
+        if error is None:
+            raise OSError("the database is gone")
+
+    app.before_send.append(commit)
+
+    @app.lifespan.add
+    async def part(client: Client) -> AsyncIterator[None]:
+        yield
+        raise ValueError("it cannot end")
+
+    with pytest.raises(ValueError, match="it cannot end") as caught:
+        await app.startup()
+    assert isinstance(caught.value.__context__, OSError)
+    assert log == ["client closed"]

@@ -34,6 +34,7 @@ from demijohn.middleware import (
     request_id,
     security_headers,
 )
+from demijohn.middleware.marks import mark
 from tests.app.calling import call
 from tests.middleware.observatory import Scan, score
 
@@ -439,6 +440,40 @@ async def test_ids_tags_and_compression_together() -> None:
     assert unchanged.headers["vary"] == "Accept-Encoding"
     streamed = await call(app, "GET", "/stream", headers={"accept-encoding": "gzip"})
     assert streamed.headers["content-encoding"] == "gzip"
+
+
+async def test_a_guard_that_shares_no_fields_is_always_asked() -> None:
+    """`passes` without `check` changes nothing: the guard is called, whatever the field says."""
+
+    class Counting:
+        name = "counting"
+        passes = (b"host", {b"testserver", b"localhost", b"example.org"})
+        asked = 0
+
+        def applies(self, methods: frozenset[str]) -> bool:
+            return True
+
+        def __call__(self, request: Request) -> None:
+            self.asked += 1
+
+    guard, alone = Counting(), Counting()
+    app = App()
+
+    @app.post("/")
+    async def home() -> str:
+        return "x"
+
+    @app.get("/alone")
+    async def by_itself() -> str:
+        return "y"
+
+    mark(home).guards.append(guard)
+    mark(by_itself).guards.append(alone)
+    mark(by_itself).exempt.update(("hosts", "body_limit", "csrf"))
+    for _ in range(2):
+        assert (await call(app, "POST", "/", headers={"host": "localhost"})).body == b"x"
+        assert (await call(app, "GET", "/alone", headers={"host": "localhost"})).body == b"y"
+    assert (guard.asked, alone.asked) == (2, 2)
 
 
 async def test_middleware_sees_what_guards_refuse() -> None:

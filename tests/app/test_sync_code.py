@@ -6,7 +6,8 @@
 2. Threads and connections wait for each other: `clean_up_needs_no_thread`, `letting_go_waits_for_no_handler`.
 3. The bound of the wrong resource: `threads_and_connections_are_bounded_apart`.
 4. The cost of a hop: `hooks_dependencies_and_handler_share_one_hop`, `only_what_never_blocks_is_called_trivial`,
-   `an_inline_handler_that_blocks_is_told_to_take_a_thread`, `development_names_the_handlers_that_need_no_thread`.
+   `an_inline_handler_that_blocks_is_told_to_take_a_thread`, `inline_handlers_of_an_app_are_watched`,
+   `development_names_the_handlers_that_need_no_thread`.
 5. Context that does not come back: `context_variables_come_back_from_the_thread`.
 6. Layers with tasks of their own: `middleware_runs_in_the_task_of_the_handler`.
 7. Threads that cannot be cancelled: `a_cancelled_handler_keeps_its_thread_until_it_ends`,
@@ -507,6 +508,20 @@ async def test_a_sticky_thread_serves_what_it_waits_for() -> None:
     assert (await call(app, "GET", "/thrice")).body == str([here[0]] * 3).replace(" ", "").encode()
 
 
+async def test_another_loop_in_a_sticky_thread_takes_other_threads() -> None:
+    """`asyncio.run` in a sticky handler does not wait for the thread that it is run in (trap 9)."""
+    app = small_app(2)
+
+    async def inner() -> int:
+        return await run_in_thread(threading.get_ident)
+
+    @app.get("/", thread="sticky")
+    def handler() -> bool:
+        return asyncio.run(inner()) != threading.get_ident()
+
+    assert (await asyncio.wait_for(call(app, "GET", "/"), 20)).body == b"true"
+
+
 async def test_a_sticky_thread_is_given_back_whatever_happens() -> None:
     """A sticky request that fails, or is cancelled while its thread is busy or waits, lets the thread go."""
     app = small_app(1)
@@ -670,6 +685,27 @@ def test_an_inline_handler_that_blocks_is_told_to_take_a_thread() -> None:
         "report (app.py:9) runs on the event loop, and 4 of its calls took over 10 ms (this one 25 ms), in which "
         'nothing else was answered. Let it have a thread:  @app.get("/report")'
     )
+
+
+@pytest.mark.allow_blocking
+@pytest.mark.parametrize("has_parameters", [False, True])
+async def test_inline_handlers_of_an_app_are_watched(has_parameters: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """One without parameters, which is called by itself, is told like any other (trap 4)."""
+    caplog.set_level(logging.INFO, "demijohn.threads")
+    app = App(settings=Settings.load({}, files=(), secret_key="0123456789abcdef" * 4, env="development"), debug=True)
+
+    def bare() -> str:
+        time.sleep(0.015)
+        return "x"
+
+    def taking(request: Request) -> str:
+        return bare()
+
+    app.get("/", name="slow", inline=True)(taking if has_parameters else bare)
+    for _ in range(6):
+        assert (await call(app, "GET", "/")).body == b"x"
+    (told,) = caplog.messages
+    assert "runs on the event loop, and 4 of its calls took over 10 ms" in told
 
 
 @pytest.mark.parametrize("production", [False, True])

@@ -1,7 +1,9 @@
 """Events arrive one by one, stay alive, and cannot be forged by their data."""
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -139,7 +141,26 @@ async def test_a_stream_that_never_began_closes_its_source() -> None:
 
 def test_an_event_for_many_streams_is_encoded_once() -> None:
     """The same object gives the same bytes; one that was changed is encoded anew."""
-    event = ServerSentEvent({"n": 1}, id=1)
+    event = ServerSentEvent(1.5, id=1)
     assert event.encode() is event.encode()
     event.id = "2"
-    assert event.encode() == b'id: 2\ndata: {"n":1}\n\n'
+    assert event.encode() == b"id: 2\ndata: 1.5\n\n"
+    text = ServerSentEvent("news")
+    assert text.encode() is text.encode()
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-1000, 1000) | st.text("abc"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc"), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.lists(VALUES, max_size=3), VALUES)
+def test_an_event_says_what_its_data_is_now(data: list[Any], more: Any) -> None:
+    """Data that was changed inside between two streams is sent as it is, and not as it was."""
+    for holder in (data, {"inner": data}):
+        event = ServerSentEvent(holder)
+        assert event.encode() == ServerSentEvent(copy.deepcopy(holder)).encode()
+        data.append(more)
+        assert event.encode() == ServerSentEvent(copy.deepcopy(holder)).encode()

@@ -154,10 +154,11 @@ class Lease:
     While a call waits in it, the thread does the calls that come meanwhile: what is waited for may need the thread too.
     """
 
-    __slots__ = ("_begun", "_ended", "_held", "_pool", "_queue", "is_open", "label")
+    __slots__ = ("_begun", "_ended", "_held", "_pool", "_queue", "is_open", "label", "loop")
 
     def __init__(self, pool: Pool, *, label: str = "") -> None:
         self.label = label
+        self.loop = asyncio.get_running_loop()
         self.is_open = True
         self._pool = pool
         self._held = pool._held
@@ -228,7 +229,10 @@ _lease: ContextVar[Lease | None] = ContextVar("demijohn_lease", default=None)
 def leased(pool: Pool) -> Pool | Lease:
     """Return the thread that the running request keeps for itself, or the pool."""
     lease = _lease.get()
-    return pool if lease is None or not lease.is_open else lease
+    if lease is None or not lease.is_open:
+        return pool
+    # A loop that was begun in the kept thread has it to itself: it would wait for what waits for it.
+    return lease if lease.loop is asyncio.get_running_loop() else pool
 
 
 class _Mailbox:

@@ -21,7 +21,8 @@ from demijohn.app.reading import (
     together,
 )
 from demijohn.app.signatures import name_of, stripped
-from demijohn.errors import MalformedBody, ValidationFailed
+from demijohn.errors import ValidationFailed
+from demijohn.http.request import refuse_packed
 from demijohn.schema import shape_of
 from demijohn.schema.shapes import ScalarShape, Shape
 
@@ -81,11 +82,11 @@ class _Compiler:
         self.names: dict[str, Any] = {
             "MISSING": MISSING,
             "NOTHING": {},
-            "MalformedBody": MalformedBody,
             "ValidationFailed": ValidationFailed,
             "function": plan.function,
             "join": join,
             "missing": missing,
+            "refuse_packed": refuse_packed,
             "scope_of": container.scope_of,
         }
         self.first: list[str] = []
@@ -222,9 +223,13 @@ class _Compiler:
                 "if fields is None: fields = headers._by_name()",
                 f'decode = {known}.get(fields.get(b"content-type"))',
                 "body = request._body",
-                f"if decode is not {json} or body is None or len(body) > request.limits.body:",
+                (
+                    f"if decode is not {json} or body is None or len(body) > request.limits.body"
+                    ' or b"content-encoding" in fields:'
+                ),
             ]
         self.first += [
+            "refuse_packed(request)",
             # Most bodies are plain JSON, and this is the quickest way to see it.
             f"if JSON_LINE in request.raw_headers: decode = {json}",
             "else:",
@@ -241,11 +246,7 @@ class _Compiler:
             "    try:",
             f"        {variable} = decode(body)",
             *([f"        {read}.bound({variable}, body, decode, request.limits.json_depth)"] if reader.is_open else []),
-            "    except MalformedBody:",
-            f"        {read}.refuse_unread(request)",
-            "        raise",
             "    except ValidationFailed as failed:",
-            f"        {read}.refuse_unread(request)",
             f"        {variable} = None",
             "        errors = join(errors, failed)",
             f"else: {variable}, errors = {read}(body, decode, errors)",

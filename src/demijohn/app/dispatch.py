@@ -44,10 +44,11 @@ class Call:
 
     `whole` binds and calls at once: a coroutine function for an `async def` handler, a plain function for a sync one
     whose arguments need no awaiting. Otherwise `gather` is awaited on the loop, and `function` is called in a thread
-    with the tuple that it returned. `plan` says where the arguments come from, for those who document the handler.
+    with the tuple that it returned. `direct` is called with nothing where it is set: a handler without parameters, by
+    itself. `plan` says where the arguments come from, for those who document the handler.
     """
 
-    __slots__ = ("function", "gather", "inline", "is_async", "is_sticky", "label", "plan", "threads", "whole")
+    __slots__ = ("direct", "function", "gather", "inline", "is_async", "is_sticky", "label", "plan", "threads", "whole")
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class Call:
         self.is_sticky = False
         """Whether everything of a request that runs in threads does so in one and the same."""
         self.function = function
+        self.direct = function if plan is not None and not plan.slots else None
         self.whole = whole
         self.gather = gather
         self.is_async = is_async
@@ -260,7 +262,8 @@ def _write_guards(source: _Source, guards: Sequence[Guard]) -> None:
             call = f"{source.name('check', check)}(request, fields)"
             if checks == 1:
                 call = f"{source.name('guard', guard)}(request) if fields is None else {call}"
-        passes = getattr(guard, "passes", None)
+        # Without `check` nobody has looked into the fields.
+        passes = None if check is None else getattr(guard, "passes", None)
         if passes is not None:
             field, values = passes
             unknown = f"fields.get({field!r}) not in {source.name('passed', values)}"
@@ -382,8 +385,8 @@ def _write_handling(
 
 def _called(source: _Source, call: Call) -> str:
     """Return how a handler is called that nothing has to be gathered for; one without parameters by itself."""
-    if call.plan is not None and not call.plan.slots:
-        return f"{source.name('call', call.function)}()"
+    if call.direct is not None:
+        return f"{source.name('call', call.direct)}()"
     return f"{source.name('call', call.whole)}(request)"
 
 

@@ -109,4 +109,4 @@ class Inlining:
                 self._tell(said)
             return result
 
-        call.whole = measured
+        call.whole, call.direct = measured, None

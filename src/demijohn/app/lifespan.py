@@ -24,7 +24,8 @@ class Lifespan:
     """What runs from start-up to shutdown. Parts begin in the order they were added and end in reverse.
 
     Start-up functions belong to the moment they were added; shutdown functions run in reverse order, before the
-    parts that began earlier end. If a part fails to begin, those that had begun are ended.
+    parts that began earlier end. If a part fails to begin, those that had begun are ended; a part that has reached its
+    `yield` and cannot be committed is one of them.
     """
 
     def __init__(self) -> None:
@@ -127,7 +128,12 @@ class _Begun:
         try:
             await in_unit(self._unit, self._begin())
         except BaseException as error:
-            await in_unit(self._unit, self._app.end_unit(self._unit, error))
+            try:
+                if self._manager is not None:
+                    # It has begun, and what it wrote could not be committed.
+                    await in_unit(self._unit, self._end())
+            finally:
+                await in_unit(self._unit, self._app.end_unit(self._unit, error))
             raise
 
     async def __aexit__(self, *_error: object) -> None:

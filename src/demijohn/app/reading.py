@@ -233,12 +233,12 @@ class BodyReader:
 
     async def read(self, request: Request, errors: Errors) -> tuple[Any, Errors]:
         """Read a body, whatever its format."""
+        refuse_packed(request)
         kind = request.headers.line(b"content-type")
         decode = self.known.get(kind) or self.choose(kind or b"")
         if decode is not self.known[None]:
             decode = await self.ahead(request, decode)
         body = await request.body()
-        refuse_packed(request)
         value, errors = self(body, decode, errors)
         if self.is_open and value is not None:
             self.bound(value, body, decode, request.limits.json_depth)
@@ -267,14 +267,6 @@ class BodyReader:
             return decode(body), errors
         except ValidationFailed as failed:
             return None, join(errors, failed)
-
-    def refuse_unread(self, request: Request) -> None:
-        """Say of a body that could not be read that it is packed, where that is so.
-
-        Raises:
-            UnsupportedMediaType: It is.
-        """
-        refuse_packed(request)
 
     def _decoder(self, known: Format) -> Callable[[bytes], Any]:
         if self.allowed is None:

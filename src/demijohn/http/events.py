@@ -23,6 +23,10 @@ class BadEvent(DemijohnError, ValueError):
     code = "DJN-322"
 
 
+_FIXED = frozenset({str, bytes, int, float, bool, type(None)})
+"""Data of these types is the same as long as it is the same object."""
+
+
 class ServerSentEvent:
     """One event for `EventSource` in a browser.
 
@@ -33,8 +37,8 @@ class ServerSentEvent:
         retry: Milliseconds that the browser waits before it connects again.
         comment: A line that the browser ignores.
 
-    An event that goes to many streams is encoded once: yield the same object in each, and change nothing inside of its
-    data afterwards.
+    An event that goes to many streams is encoded once where its data is text or a number: yield the same object in
+    each. What could have changed inside is encoded each time.
 
     Raises:
         BadEvent: A name or an id has line breaks or NUL.
@@ -75,7 +79,7 @@ class ServerSentEvent:
         if self._encoded is not None and all(map(is_, now, self._encoded[0])):
             return self._encoded[1]
         encoded = self._encode()
-        self._encoded = now, encoded
+        self._encoded = (now, encoded) if self.data.__class__ in _FIXED else None
         return encoded
 
     def _encode(self) -> bytes:
@@ -105,7 +109,7 @@ class EventStreamResponse(StreamResponse):
             what the encoder knows as JSON).
         headers: Further headers.
         ping: Seconds without an event after which a comment is sent, so that proxies and dead connections are noticed;
-            `None` for never.
+            `None` for never. Those over half a second share a timer, and may come up to a second later.
 
     The iterator runs in one task from its beginning to its end, as any async generator expects.
 

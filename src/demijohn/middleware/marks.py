@@ -23,7 +23,8 @@ class Guard(Protocol):
     It returns `None`, or an awaitable in the cases that need one (to read the form, to ask a shared store). Where it
     has a true attribute `early`, it comes before middleware; where it has a true `for_mounts`, mounted apps have it
     too; where it has a method `check` of the request and its fields by name, it shares them with the other guards,
-    and where it has `passes`, the name of a field and a set of its values, it need not be asked about those;
+    and where it has `passes` besides, the name of a field and a set of its values, it need not be asked about those
+    (the set is taken once, so it stays the same object, filled and emptied in place);
     where it has a method `check_socket`, handshakes of WebSockets go there; where it has a true attribute `late`, it
     comes after all others, which may refuse; where it has a method `prepare`, it is
     called with the app for each route that carries it, and raises `ConfigurationError` where it cannot work there.
