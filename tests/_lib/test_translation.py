@@ -8,6 +8,8 @@ import pytest
 
 from demijohn._lib.translation import (
     Catalog,
+    get_direction,
+    get_language,
     gettext,
     gettext_lazy,
     look_up_by,
@@ -17,7 +19,6 @@ from demijohn._lib.translation import (
     npgettext_lazy,
     pgettext,
     pgettext_lazy,
-    present_language,
 )
 from demijohn.http import Markup, html
 from demijohn.schema import Field, field_error, to_builtins, to_json, to_msgpack
@@ -76,7 +77,7 @@ def test_without_a_catalog_texts_are_the_english_ones() -> None:
     assert ngettext("%(num)s post", "%(num)s posts", 0) == "0 posts"
     assert pgettext("month", "May") == "May"
     assert npgettext("blog", "%(num)s post", "%(num)s posts", 2) == "2 posts"
-    assert present_language() == ("en", "ltr")
+    assert (get_language(), get_direction()) == ("en", "ltr")
 
 
 @pytest.mark.usefixtures("german")
@@ -87,7 +88,7 @@ def test_a_catalog_is_looked_up_at_each_call() -> None:
     assert pgettext("month", "May") == "Mai"
     assert gettext("May") == "May"
     assert npgettext("blog", "%(num)s post", "%(num)s posts", 1) == "blog:1 Beitrag"
-    assert present_language() == ("de", "ltr")
+    assert (get_language(), get_direction()) == ("de", "ltr")
     _present.set(None)
     assert gettext("Hello %(name)s", name="Ann") == "Hello Ann"
 

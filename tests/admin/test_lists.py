@@ -11,7 +11,7 @@ from demijohn.admin import Choice, Filter, ModelAdmin, NullFilter, display
 from demijohn.db import Database, max_queries
 from demijohn.errors import ConfigurationError
 from tests.admin.conftest import Open
-from tests.admin.shop import Door, Membership, Person, Post, Writer
+from tests.admin.shop import Comment, Door, Membership, Person, Post, Writer
 
 Caplog = pytest.LogCaptureFixture
 
@@ -355,3 +355,62 @@ async def test_an_order_tells_nothing_of_hidden_objects(
     assert titles((await client.get(f"/admin/post/?sort=-{given},title")).text)[:2] == by_ann
     exported = (await client.get(f"/admin/post/export/?sort={given},title")).text.splitlines()
     assert exported[1].startswith("1,Post 00")
+
+
+async def test_a_search_tells_nothing_of_hidden_fields(sqlite: Database, open_site: Open, door: Door) -> None:
+    """Who may not see writers finds posts by no field of theirs, alone or beside others, and is offered no search."""
+    only = type("Only", (ModelAdmin,), {"search_fields": ["editor__email"]})
+    client = await open_site(sqlite, (Post, only), (Comment, type("Own", (ModelAdmin,), {"list_filter": ["post"]})))
+    assert titles((await client.get("/admin/post/?q=bob@")).text) == ["Post 00"]
+    assert 'role="search"' in (await client.get("/admin/post/")).text
+    assert "Post 00" in (await client.get("/admin/comment/?choose=post&find=bob@")).text.split("<table")[0]
+    door.person = Person("eve", may={"post.view", "comment.view"})
+    for text in ("bob@", "zzz"):
+        assert titles((await client.get(f"/admin/post/?q={text}")).text) == [], text
+        assert "Post 0" not in (await client.get(f"/admin/post/export/?q={text}")).text, text
+        assert (await client.get(f"/admin/post/choices/?q={text}")).json()["items"] == [], text
+        assert "?post=1" not in (await client.get(f"/admin/comment/?choose=post&find={text}")).text, text
+    assert 'role="search"' not in (await client.get("/admin/post/")).text
+
+
+async def test_a_search_keeps_the_fields_that_are_seen(sqlite: Database, open_site: Open, door: Door) -> None:
+    """The other fields are searched for whoever may not see writers."""
+    both = type("Both", (ModelAdmin,), {"search_fields": ["title", "author__email"], "ordering": ["id"]})
+    client = await open_site(sqlite, (Post, both))
+    assert len(titles((await client.get("/admin/post/?q=bob@")).text)) == 4
+    door.person = Person("eve", may={"post.view"})
+    assert titles((await client.get("/admin/post/?q=bob@")).text) == []
+    assert titles((await client.get("/admin/post/?q=post+03")).text) == ["Post 03"]
+    assert 'role="search"' in (await client.get("/admin/post/")).text
+
+
+async def test_a_filter_goes_through_no_hidden_object(sqlite: Database, open_site: Open, door: Door) -> None:
+    """A filter by a field of writers, or their dates, is not there for who may not see them; one by their key is."""
+
+    class Options(ModelAdmin):
+        list_filter = ["author", "editor__email", "editor__born", ("editor", NullFilter)]
+        date_hierarchy = "editor__born"
+
+    client = await open_site(sqlite, (Post, Options))
+    hidden = (
+        "editor__email=bob@example.org", "editor__born=1950-01-01..1950-12-31", "editor__born.from=1950-01-01",
+        "when=1950",
+    )  # fmt: skip
+    for query in hidden:
+        assert titles((await client.get(f"/admin/post/?{query}")).text) == ["Post 00"], query
+    door.person = Person("eve", may={"post.view"})
+    for query in hidden:
+        assert (await client.get(f"/admin/post/?{query}")).status_code == 400, query
+        assert (await client.get(f"/admin/post/export/?{query}")).status_code == 400, query
+    page = (await client.get("/admin/post/")).text
+    assert "editor__" not in page
+    assert "when=" not in page
+    assert titles((await client.get("/admin/post/?editor=filled")).text) == ["Post 00"]
+    assert len(titles((await client.get("/admin/post/?author=2")).text)) == 4
+
+
+async def test_a_word_finds_no_number(sqlite: Database, open_site: Open) -> None:
+    """A list that is searched by a number alone finds nothing by a word, and not everything."""
+    client = await open_site(sqlite, (Post, type("ById", (ModelAdmin,), {"search_fields": ["id"]})))
+    assert titles((await client.get("/admin/post/?q=3")).text) == ["Post 02"]
+    assert titles((await client.get("/admin/post/?q=three")).text) == []

@@ -326,6 +326,18 @@ async def test_another_address(visitor: AsyncClient, mailbox: Mailbox, database:
     assert (await visitor.get(link, headers=HTML)).status_code == 404
 
 
+async def test_a_link_is_read_once(database: Database, ann: User) -> None:
+    """The texts of a link come with its user, and none come with a link that is not good."""
+    mail_links = links.MailLinks(make_app(database))
+    async with database.unit():
+        token = mail_links.make("email", ann, "anna@example.org")
+        user, texts = await mail_links.find("email", token, User)
+        assert user is not None
+        assert (user.id, texts) == (ann.id, ["anna@example.org"])
+        assert await mail_links.find("verify", token, User) == (None, [])
+        assert await mail_links.find("email", f"{token}x", User) == (None, [])
+
+
 async def test_an_address_that_is_taken(visitor: AsyncClient, mailbox: Mailbox, database: Database, ann: User) -> None:
     """The page says the same, the owner gets a mail without a link to it, and one taken meanwhile is refused."""
     hashed = ann.password_hash

@@ -295,3 +295,7 @@ def test_static_files_have_no_language(make_app: Make, tmp_path: Path, every: bo
         assert other.startswith("/blog/static/x.")
         for url in (own, other, "/blog/static/x.css"):
             assert client.get(url, follow_redirects=False).text == "b{}"
+        assert {"/static/", "/blog/static/"} <= {*app.static_prefixes}
+        made = app.static_prefixes
+        app.url_for("static", filename="x.css")
+        assert app.static_prefixes is made

@@ -28,7 +28,6 @@ __all__ = [
     "npgettext_lazy",
     "pgettext",
     "pgettext_lazy",
-    "present_language",
 ]
 
 
@@ -73,10 +72,16 @@ def find_catalog() -> Catalog | None:
     return _find()
 
 
-def present_language() -> tuple[str, str]:
-    """Return the tag of the present language and its direction, for `<html lang dir>`."""
+def get_language() -> str:
+    """Return the tag of the present language, for `<html lang>`."""
     catalog = _find()
-    return ("en", "ltr") if catalog is None else (catalog.language, catalog.direction)
+    return "en" if catalog is None else catalog.language
+
+
+def get_direction() -> str:
+    """Return the direction of the present language, for `<html dir>`: `ltr` or `rtl`."""
+    catalog = _find()
+    return "ltr" if catalog is None else catalog.direction
 
 
 def fill(text: str, source: str, values: Mapping[str, Any]) -> str:

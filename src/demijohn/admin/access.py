@@ -74,6 +74,17 @@ class Visit:
         """Return whether the user may see the objects of a model, or this one; others are shown by their key."""
         return self.may(admin, "view") or (obj is not None and self.may(admin, "view", obj))
 
+    def sees_path(self, admin: Any, path: Any, *, to_key: bool = False) -> bool:
+        """Return whether the user may see all objects that a path of a model goes over (Any: a `Path`).
+
+        Args:
+            admin: The options of the model where it begins.
+            path: Where it goes.
+            to_key: Only keys are told of a relation that it ends at, so it is enough to see what is before that.
+        """
+        links = path.links[:-1] if to_key and path.link is not None else path.links
+        return all(self.sees(admin.site.admin_for(link.cls)) for link in links)
+
     def has(self, permission: str, obj: Any = None) -> bool:
         """Return whether the user has a permission by its full name."""
         return self.access.may(self.user, permission, obj=obj)

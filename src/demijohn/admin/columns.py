@@ -142,7 +142,7 @@ class Column:
     def for_visit(self, visit: Visit, admin: ModelAdmin) -> "Column":
         """Return the column as a user may see it: of objects that they may not see it tells the keys, and no fields."""
         path = self.path
-        if path is None or not path.links or all(visit.sees(admin.site.admin_for(link.cls)) for link in path.links):
+        if path is None or visit.sees_path(admin, path):
             return self
         column = copy(self)
         column.get = partial(_visible, visit, admin.site, path)

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, tuple_
+from sqlalchemy import false, func, tuple_
 from sqlalchemy.orm import aliased
 
 from demijohn.admin.paths import Path
 from demijohn.db import QuerySet
 
-__all__ = ["bounds_of", "have_keys", "sort_clause"]
+__all__ = ["NEVER", "bounds_of", "have_keys", "sort_clause"]
+
+NEVER: Any = false()
+"""The condition that nothing fulfils (Any: a SQL expression)."""
 
 
 def sort_clause(query: QuerySet[Any], path: Path, *, down: bool) -> tuple[QuerySet[Any], Any]:
@@ -17,6 +20,11 @@ def sort_clause(query: QuerySet[Any], path: Path, *, down: bool) -> tuple[QueryS
 
     Any: objects of any model, and clauses of SQLAlchemy.
     """
+    query, attribute = _join(query, path)
+    return query, attribute.desc() if down else attribute.asc()
+
+
+def _join(query: QuerySet[Any], path: Path) -> tuple[QuerySet[Any], Any]:
     at: Any = path.model
     for link in path.links:
         if path.link is link:
@@ -24,11 +32,7 @@ def sort_clause(query: QuerySet[Any], path: Path, *, down: bool) -> tuple[QueryS
         target = aliased(link.cls)
         query = query.join(getattr(at, link.name).of_type(target), outer=True)
         at = target
-    if path.link is not None:
-        attribute = getattr(at, path.link.keys[0])
-    else:
-        attribute = getattr(at, path.names[-1])
-    return query, attribute.desc() if down else attribute.asc()
+    return query, getattr(at, path.names[-1] if path.link is None else path.link.keys[0])
 
 
 def have_keys(columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]) -> Any:
@@ -38,7 +42,8 @@ def have_keys(columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]) -> Any:
     return tuple_(*columns).in_(keys)
 
 
-async def bounds_of(query: QuerySet[Any], attribute: Any) -> tuple[Any, Any]:
-    """Return the least and the greatest value of a column (Any: of the column's type)."""
+async def bounds_of(query: QuerySet[Any], path: Path) -> tuple[Any, Any]:
+    """Return the least and the greatest value where a path ends (Any: of the field's type)."""
+    query, attribute = _join(query, path)
     found = await query.aggregate(least=func.min(attribute), greatest=func.max(attribute))
     return found["least"], found["greatest"]

@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 
 from demijohn._lib.translation import gettext as _
 from demijohn.admin.database import have_keys
+from demijohn.admin.finding import visit_of
 from demijohn.admin.naming import NoSuchKey, bare_label, humanize, key_names, label_of, read_key, text_key
 from demijohn.admin.options import ModelAdmin
 from demijohn.admin.paths import Path, read_path
+from demijohn.app import current
 from demijohn.db import Model, QuerySet, now
 from demijohn.db.descriptions import describe
 from demijohn.errors import ConfigurationError
@@ -266,7 +268,8 @@ class RelationFilter(Filter):
         target = self.target()
         query = target.query(user)
         if target.has_view_permission(user) or target.has_change_permission(user):
-            found = await target.site.plan(target).search.apply(query, text).limit(MOST_CHOICES + 1).all()
+            searched = target.site.plan(target).search.apply(query, text, visit=visit_of(current.request))
+            found = await searched.limit(MOST_CHOICES + 1).all()
         else:
             # A search of fields that they may not see would tell letter by letter what those hold.
             word = text.strip().lower()

@@ -164,15 +164,19 @@ class Listing:
         self.admin = plan.admin
         self.visit = visit
         self.base = request.root_path + request.path
+        # What goes through objects that the user may not see is not there: each answer would tell what they hold.
+        self.filters = {name: one for name, one in plan.filters.items() if self._may_ask(one)}
+        self.dates = plan.dates if plan.dates is not None and self._may_ask(plan.dates) else None
+        self.is_searched = bool(plan.search.fields_for(visit))
         query = request.query
         self.given: dict[str, str] = {}
         spans: dict[str, dict[str, str]] = {}
         for name, value in query.multi_items():
             bare, dot, end = name.rpartition(".")
-            if dot and end in {"from", "to"} and isinstance(plan.filters.get(bare), DateFilter):
+            if dot and end in {"from", "to"} and isinstance(self.filters.get(bare), DateFilter):
                 spans.setdefault(bare, {})[end] = value
                 continue
-            if name not in _OWN and name not in plan.filters:
+            if name not in _OWN and name not in self.filters:
                 visit.note(name)
                 raise BadRequest(_("This list has no filter “%(name)s”.", name=name[:80]))
             if value:
@@ -187,6 +191,9 @@ class Listing:
         self.page = self._page(self.given.get("page", "1"))
 
     # -- parameters ---------------------------------------------------------------------------------------------------
+
+    def _may_ask(self, one: Filter) -> bool:
+        return one.path is None or self.visit.sees_path(self.admin, one.path, to_key=True)
 
     def _page(self, text: str) -> int:
         if not text.isdecimal() or len(text) > 9 or int(text) < 1:
@@ -213,7 +220,7 @@ class Listing:
     @property
     def is_filtered(self) -> bool:
         """Whether a search, a filter or a date is set."""
-        return any(name in self.plan.filters or name in {"q", "when"} for name in self.given)
+        return any(name in self.filters or name in {"q", "when"} for name in self.given)
 
     def kept(self, *without: str) -> list[tuple[str, str]]:
         """Return the parameters for hidden fields of a form that sets some others."""
@@ -225,7 +232,7 @@ class Listing:
     def filtered(self) -> QuerySet[Any]:
         """Return the query for all objects that the list is about, in no order (Any: objects of the model)."""
         query = self.admin.query(self.visit.user)
-        for name, filter_ in self.plan.filters.items():
+        for name, filter_ in self.filters.items():
             value = self.given.get(name)
             if value is None:
                 continue
@@ -236,15 +243,15 @@ class Listing:
                 raise BadRequest(_("“%(value)s” is no choice of this filter.", value=value[:80])) from None
         when = self.given.get("when")
         if when is not None:
-            if self.plan.dates is None:
+            if self.dates is None:
                 raise BadRequest(_("This list has no dates to go through."))
             try:
                 begin, end = _span(when)
-                query = self.plan.dates.between(query, begin=begin, end=end)
+                query = self.dates.between(query, begin=begin, end=end)
             except (ValueError, OverflowError):
                 raise BadRequest(_("“%(value)s” is no choice of this filter.", value=when[:80])) from None
         if self.text:
-            query = self.plan.search.apply(query, self.text)
+            query = self.plan.search.apply(query, self.text, visit=self.visit)
         return query
 
     def ordered(self, query: QuerySet[Any]) -> QuerySet[Any]:
@@ -304,7 +311,7 @@ class Listing:
         return Shown(
             rows=[self._row(obj) for obj in rows],
             headings=[self._heading(column) for column in self.plan.columns],
-            filters=[await self._filter(one) for one in self.plan.filters.values()],
+            filters=[await self._filter(one) for one in self.filters.values()],
             total=total,
             is_capped=capped,
             first=first,
@@ -403,7 +410,7 @@ class Listing:
         )
 
     async def _periods(self, query: QuerySet[Any]) -> Periods | None:
-        dates = self.plan.dates
+        dates = self.dates
         if dates is None or dates.path is None:
             return None
         when = self.given.get("when", "")
@@ -411,7 +418,7 @@ class Listing:
         link = self.url
         gone: dict[str, str | None] = {"page": None, "after": None}
         if not parts:
-            least, greatest = await bounds_of(query, dates.path.attribute)
+            least, greatest = await bounds_of(query, dates.path)
             years = range(least.year, greatest.year + 1) if least is not None else range(0)
             return Periods("", "", [(str(year), link(when=str(year), **gone)) for year in list(years)[-20:]])
         back = link(when="-".join(parts[:-1]) or None, **gone)

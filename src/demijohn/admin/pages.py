@@ -192,7 +192,7 @@ class Pages:
 
         visit, admin = visit_of(request), self._admin(request)
         visit.require(admin, "view")
-        query = self.site.plan(admin).search.apply(admin.query(visit.user), request.query.get("q", ""))
+        query = self.site.plan(admin).search.apply(admin.query(visit.user), request.query.get("q", ""), visit=visit)
         found = await query.limit(MOST_CHOICES + 1).all()
         items = [{"key": text_key(one), "label": label_of(one)} for one in found[:MOST_CHOICES]]
         return JSONResponse({"items": items, "has_more": len(found) > MOST_CHOICES})

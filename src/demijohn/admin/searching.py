@@ -5,6 +5,8 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+from demijohn.admin.access import Visit
+from demijohn.admin.database import NEVER
 from demijohn.admin.options import ModelAdmin
 from demijohn.admin.paths import Path, read_path
 from demijohn.db import QuerySet
@@ -23,6 +25,7 @@ class Search:
 
     def __init__(self, admin: ModelAdmin) -> None:
         given = default_fields(admin) if admin.search_fields is None else admin.search_fields
+        self.admin = admin
         self.fields: list[tuple[str, Path]] = []
         for one in given:
             how = ""
@@ -41,13 +44,18 @@ class Search:
     def __bool__(self) -> bool:
         return bool(self.fields)
 
-    def apply(self, query: QuerySet[Any], text: str) -> QuerySet[Any]:
+    def fields_for(self, visit: Visit) -> list[tuple[str, Path]]:
+        """Return the fields that a user may see: what others hold could be guessed from what is found."""
+        return [(how, path) for how, path in self.fields if visit.sees_path(self.admin, path)]
+
+    def apply(self, query: QuerySet[Any], text: str, *, visit: Visit) -> QuerySet[Any]:
         """Return the query for objects in which all words are found (Any: objects of any model)."""
+        fields = self.fields_for(visit)
         words = [quoted or word for quoted, word in _WORDS.findall(text.replace("\x00", "")[:LONGEST])][:_MOST_WORDS]
         for word in filter(None, words):
-            criteria = [made for how, path in self.fields if (made := _criterion(how, path, word)) is not None]
+            criteria = [made for how, path in fields if (made := _criterion(how, path, word)) is not None]
             if not criteria:
-                return query.limit(0)
+                return query.where(NEVER)
             query = query.where(reduce(or_, criteria))
         return query
 

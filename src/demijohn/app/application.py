@@ -129,6 +129,7 @@ class App(Wiring):
         builder = Builder(self)
         builder.build()
         self._frozen_at = self._frozen_at or caller()
+        self.static_prefixes = tuple(f"{assets.prefix}/" for assets in self.assets.values())
         self._static = self.router.static
         self._miss = builder.miss
         self._find = self.router.find

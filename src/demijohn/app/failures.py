@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from demijohn._lib.concurrency import PoolFull
 from demijohn._lib.later import html, inspect, logger_of
-from demijohn._lib.translation import gettext, present_language
+from demijohn._lib.translation import get_direction, get_language, gettext
 from demijohn._lib.translation import gettext_noop as _
 from demijohn.app.hooks import ERROR, HookCall
 from demijohn.app.services import Services
@@ -176,7 +176,7 @@ def problem_response(error: HTTPError, request: Connection) -> Response:
     if accept.prefers_page:
         detail = f"<p>{html.escape(error.detail)}</p>" if error.detail else ""
         title = html.escape(gettext(error.title))
-        language, direction = present_language()
+        language, direction = get_language(), get_direction()
         body = (
             f'<!doctype html>\n<html lang="{language}" dir="{direction}"><meta charset="utf-8">'
             f"<title>{error.status} {title}</title>"

@@ -88,6 +88,8 @@ class Wiring(Scaffold):
         self.sockets: set[WebSocket] = set()
         self.failure_listeners: list[Callable[[Connection, BaseException], None]] = []
         self.assets: dict[str, Assets] = {}
+        self.static_prefixes: tuple[str, ...] = ()
+        """What the paths of static files begin with, those of blueprints too, once the app is built."""
         self.fallbacks: list[Fallback] = []
 
         self._pending: list[Battery] = []

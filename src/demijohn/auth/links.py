@@ -29,8 +29,12 @@ class MailLinks:
         """Return the token of a link for a user, which holds more texts where some are given."""
         return self._signer(purpose).dumps([key_of(user), _state(purpose, user), *more])
 
-    async def find(self, purpose: Purpose, token: str, model: type[U], *, lock: bool = False) -> U | None:
-        """Return the user whose link it is, or None where it is too old, used, forged or of another purpose.
+    async def find(
+        self, purpose: Purpose, token: str, model: type[U], *, lock: bool = False
+    ) -> tuple[U | None, list[str]]:
+        """Return the user whose link it is, and the texts that it holds.
+
+        None and no texts where it is too old, used, forged or of another purpose.
 
         Args:
             purpose: What the link is for.
@@ -39,24 +43,15 @@ class MailLinks:
             lock: Hold the row until the end of the unit of work, so that of two at once only one finds the link good.
         """
         try:
-            key, state, *_more = self._signer(purpose).loads(token, max_age=LIFE[purpose].total_seconds())
+            key, state, *more = self._signer(purpose).loads(token, max_age=LIFE[purpose].total_seconds())
             wanted = convert(key, key_type(model))
         except (BadSignature, ValidationFailed, ValueError, TypeError):
-            return None
+            return None, []
         query = model.where(model.__mapper__.primary_key[0] == wanted)
         user = await (query.for_update() if lock else query).first()
         if user is None or not user.is_active or _state(purpose, user) != state:
-            return None
-        return user
-
-    def texts_in(self, purpose: Purpose, token: str) -> list[str]:
-        """Return the texts that a good token holds.
-
-        Raises:
-            BadSignature: It is not good.
-        """
-        _key, _state_of, *more = self._signer(purpose).loads(token, max_age=LIFE[purpose].total_seconds())
-        return [str(text) for text in more]
+            return None, []
+        return user, [str(text) for text in more]
 
     def _signer(self, purpose: Purpose) -> Signer:
         found = self._signers.get(purpose)

@@ -183,7 +183,7 @@ class Pages:
         knows the password, it chooses a new one, and what a stranger prepared is worth nothing.
         """
         posts = request.method == "POST"
-        user = await self.links.find("verify", token, self.auth.model)
+        user, _texts = await self.links.find("verify", token, self.auth.model)
         if user is None:
             return self._bad_link(request, _url("auth.verify_again"))
         knows = await logins.knows_password(user)
@@ -198,7 +198,7 @@ class Pages:
             return self._refuse(request, "verify", form, email=user.email, asks=not knows)
         if not knows:
             hashed = await self.auth.passwords.hasher.hash(form.data.password)
-        user = await self.links.find("verify", token, self.auth.model, lock=True)
+        user, _texts = await self.links.find("verify", token, self.auth.model, lock=True)
         if user is None:
             return self._bad_link(request, _url("auth.verify_again"))
         user.email_verified_at = now()
@@ -263,7 +263,7 @@ class Pages:
     async def password_new(self, request: Request, token: str) -> Any:
         """Set a new password by a link, once; all sessions end (Any: as above)."""
         form = self._new_password()
-        user = await self.links.find("reset", token, self.auth.model)
+        user, _texts = await self.links.find("reset", token, self.auth.model)
         if user is None:
             return self._bad_link(request, _url("auth.password_reset"))
         if request.method != "POST":
@@ -274,7 +274,7 @@ class Pages:
             return self._refuse(request, "password_new", form, email=user.email)
         hashed = await self.auth.passwords.hasher.hash(form.data.password)
         # Of two that use the link at once, the second finds the row changed.
-        user = await self.links.find("reset", token, self.auth.model, lock=True)
+        user, _texts = await self.links.find("reset", token, self.auth.model, lock=True)
         if user is None:
             return self._bad_link(request, _url("auth.password_reset"))
         user.set_password_hash(hashed)
@@ -323,10 +323,10 @@ class Pages:
 
     async def email_new(self, request: Request, token: str) -> Any:
         """Give an account the address that the link went to; a GET asks first (Any: as above)."""
-        user = await self.links.find("email", token, self.auth.model, lock=request.method == "POST")
+        user, texts = await self.links.find("email", token, self.auth.model, lock=request.method == "POST")
         if user is None:
             return self._bad_link(request, _url("auth.email_change"))
-        (wanted,) = self.links.texts_in("email", token)
+        (wanted,) = texts
         form = self._button()
         if request.method != "POST":
             return self._page("email_new", form, email=wanted)

@@ -235,7 +235,7 @@ class Translations:
             return url
         messages = find_messages()
         tag = self.default if messages is None else messages.language
-        return self.paths.adjust(url, root=root, tag=tag, files=_files(unit.app))
+        return self.paths.adjust(url, root=root, tag=tag, files=unit.app.static_prefixes)
 
     def _lead_to_prefix(self, request: Request) -> Response | None:
         """Redirect from a page without a language to that of the visitor's."""
@@ -245,7 +245,7 @@ class Translations:
         route = request.route
         if paths.prefix.is_exempt(request.path) or route is None or route.name.startswith("demijohn."):
             return None
-        if request.path.startswith(_files(request.app)):
+        if request.path.startswith(request.app.static_prefixes):
             return None
         tag = self.messages_of(request).language
         query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
@@ -333,8 +333,3 @@ class Translations:
 
 def _owner(scaffold: Any) -> str:
     return getattr(scaffold, "name", "") or "the app"
-
-
-def _files(app: Any) -> tuple[str, ...]:
-    """Return what the paths of static files begin with, those of blueprints too: files have no language."""
-    return tuple(f"{assets.prefix}/" for assets in app.assets.values())

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from demijohn._lib.translation import present_language
+from demijohn._lib.translation import get_language
 from demijohn.app import CheckMessage
 from demijohn.errors import ConfigurationError
 from demijohn.http import Request, Response
@@ -110,7 +110,7 @@ class OpenAPI:
         return self._document(app).data
 
     def _document(self, app: "App") -> Document:
-        language = present_language()[0]  # labels and help texts may be lazy
+        language = get_language()  # labels and help texts may be lazy
         built = self._built.get(language)
         if built is None:
             app.freeze()
@@ -131,7 +131,7 @@ class OpenAPI:
 
     def _text(self, kind: Literal["json", "yaml"], app: "App") -> bytes:
         """Return the document as it is sent; it is written once for all who ask in a language."""
-        key = kind, present_language()[0]
+        key = kind, get_language()
         text = self._written.get(key)
         if text is None:
             data = self.document(app)

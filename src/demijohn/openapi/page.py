@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from demijohn._lib.translation import get_direction, get_language
 from demijohn._lib.translation import gettext as _
-from demijohn._lib.translation import present_language
 from demijohn.app.urls import place
 from demijohn.http import Markup, html
 from demijohn.openapi.responses import phrase_of
@@ -29,7 +29,7 @@ def render_page(document: Schema, *, app: "App", path: str, docs: str) -> Markup
         docs: Where the page itself is, below the app.
     """
     info = document["info"]
-    language, direction = present_language()
+    language, direction = get_language(), get_direction()
     groups = _groups(document)
     return html(
         """<!doctype html>

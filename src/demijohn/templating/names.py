@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from demijohn._lib.translation import present_language
+from demijohn._lib.translation import get_direction, get_language
 from demijohn.app import current, get_flashed_messages, url_for
 from demijohn.app.context import find_unit
 from demijohn.app.urls import place
@@ -60,10 +60,10 @@ class Language:
     @property
     def direction(self) -> str:
         """Return `ltr`, or `rtl` for languages that are written from right to left."""
-        return present_language()[1]
+        return get_direction()
 
     def __str__(self) -> str:
-        return present_language()[0]
+        return get_language()
 
     def __eq__(self, other: object) -> bool:
         return str(self) == other
