@@ -503,3 +503,15 @@ async def test_two_databases(tmp_path: Path) -> None:
 async def test_readiness_asks_the_database(app: App, blog: Database) -> None:
     """The health probe of the battery runs a statement."""
     await app.health["db"]()
+
+
+async def test_dicts_of_all_columns_tell_nothing_private(blog: Database) -> None:
+    """`values()` gives what JSON of the objects would show; a private column has to be named."""
+    await blog.run(fill(posts=1))
+    async with blog.unit():
+        shown = await Post.query().order_by(Post.id).values().first()
+        assert shown is not None
+        assert {"title", "author_id"} < shown.keys()
+        assert "secret" not in shown
+        named = await Post.query().order_by(Post.id).values("id", "secret").first()
+        assert named == {"id": shown["id"], "secret": None}

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
-from demijohn import App, Form, Request, Response, StreamResponse, abort, redirect
+from demijohn import App, Blueprint, Form, Request, Response, StreamResponse, abort, redirect
 from demijohn.db import Database, DatabaseTimeouts, Idempotency, Mapped, Model, column, idempotent
 from demijohn.db.declarative import Declarative
 from demijohn.errors import ConfigurationError, Forbidden
@@ -428,3 +428,53 @@ def _forget(connection: Any) -> None:
 
     VERSIONS.drop(connection, checkfirst=True)
     connection.commit()
+
+
+async def test_an_error_handler_for_everything_does_not_see_a_replay(orders: Database) -> None:
+    """Neither that of the app nor the nearer one of a blueprint is asked about an answer that is given again."""
+    app = App()
+    app.use(orders)
+    app.use(Idempotency())
+    shop = Blueprint("shop")
+    seen: list[Exception] = []
+
+    def everything(error: Exception) -> tuple[str, int]:
+        seen.append(error)
+        return "caught", 500
+
+    app.errorhandler(Exception)(everything)
+    shop.errorhandler(Exception)(everything)
+
+    @shop.post("/orders", status=201)
+    @idempotent
+    async def order() -> Any:
+        return {"id": (await Order.create(what="one")).id}
+
+    app.include(shop)
+    first, second = [await call(app, "POST", "/orders", headers=KEY) for _ in range(2)]
+    assert (first.status, second.status, second.body) == (201, 201, first.body)
+    assert seen == []
+
+
+async def test_nobody_is_a_user_by_a_header(orders: Database) -> None:
+    """What a client writes into `Authorization` never reads as the name of a user, and no name as such a header."""
+    app = make_app(orders, who=lambda request: request.headers.get("x-user", ""))
+    asks = [{"x-user": "user 1"}, {"authorization": "user 1"}, {"x-user": "authorization"}, {}]
+    answers = [await call(app, "POST", "/orders", body=b"one", headers=KEY | ask) for ask in asks]
+    assert [answer.headers.get("idempotent-replayed") for answer in answers] == [None] * 4
+    assert await count(orders) == 4
+
+
+async def test_old_keys_go_faster_than_new_ones_come(orders: Database) -> None:
+    """Where one sweep was not enough, each request sweeps again until all is gone."""
+    app = make_app(orders)
+    keys: Any = app.batteries["idempotency"]
+    old = [{"digest": f"{n:064}", "fingerprint": "", "expires_at": 1} for n in range(1200)]
+    async with orders.unit():
+        await orders.execute(insert(keys.table), old)
+    for n in range(4):
+        answer = await call(app, "POST", "/orders", body=b"one", headers={"idempotency-key": f"k{n}"})
+        assert answer.status == 201
+    async with orders.unit():
+        rows = (await orders.execute(select(keys.table.c.digest))).all()
+    assert len(rows) == 4

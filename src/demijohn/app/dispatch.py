@@ -24,7 +24,7 @@ from demijohn.errors import ServiceUnavailable
 from demijohn.http import Request, Response, StreamResponse
 from demijohn.http.response import ready
 from demijohn.http.threads import surround_streams
-from demijohn.middleware import Guard, guards_for
+from demijohn.middleware import Answered, Guard, guards_for
 from demijohn.middleware.exchange import fields_of
 from demijohn.middleware.marks import Marks, ResponseHook
 
@@ -518,6 +518,8 @@ async def _fail(request: Request, error: BaseException, *, around: Surroundings,
         if task is not None:
             task.uncancel()
         error = ServiceUnavailable(gettext("The request took too long."), headers=[("retry-after", "1")])
+    if isinstance(error, Answered):
+        return error.response
     if signals is not None:
         signals.got_request_exception.send(request.app, request=request, exception=error)
     return await respond_to(error, request, around.failures, around.encoder)

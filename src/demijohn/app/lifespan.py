@@ -147,7 +147,7 @@ class _Begun:
             await in_unit(self._unit, self._app.end_unit(self._unit, failure))
 
     async def _begin(self) -> None:
-        made = await self._hook.run(self._unit, self._app)
+        made: Any = await self._hook.run(self._unit, self._app)
         if inspect.isasyncgen(made):
             made = asynccontextmanager(lambda: made)()
         elif inspect.isgenerator(made):

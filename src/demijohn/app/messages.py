@@ -61,9 +61,8 @@ def get_flashed_messages(
         if "sessions" in request.app.batteries:
             session: Any = current.session
             if _KEY in session:
-                found = [
-                    (category, Markup(text) if is_markup else text) for category, text, is_markup in session.pop(_KEY)
-                ]
+                kept: list[tuple[str, str, bool]] = session.pop(_KEY)
+                found = [(category, Markup(text) if is_markup else text) for category, text, is_markup in kept]
         _shown_key.set(request, found)
     shown = [pair for pair in found if pair[0] in category_filter] if category_filter else found
     return list(shown) if with_categories else [message for _, message in shown]

@@ -192,7 +192,7 @@ class Auth(Generic[U]):
     async def _name_of(self, request: Connection) -> str:
         """Say whose idempotency key it is; the header of whoever is not logged in by a session says it otherwise."""
         found: U | None = await request.app.scope_of(request).get(self.model | None)
-        return "" if found is None else f"user {getattr(found, self.model.__mapper__.primary_key[0].key or '')}"
+        return "" if found is None else f"user {logins.key_of(found)}"
 
     async def _require(self, request: Connection) -> U:
         found: U | None = await request.app.scope_of(request).get(self.model | None)

@@ -18,7 +18,7 @@ from typing import Any, TypeVar, overload
 import msgspec
 from sqlalchemy import BigInteger, Column, Index, SmallInteger, String, Table, delete, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from demijohn._lib.source import place_of
 from demijohn._lib.translation import gettext
@@ -29,7 +29,7 @@ from demijohn.db.storage import type_for
 from demijohn.db.units import Unit, current_unit
 from demijohn.errors import BadRequest, ConfigurationError, Conflict, DemijohnError, HTTPError
 from demijohn.http import Markup, Request, Response, StreamResponse, UploadFile, html
-from demijohn.middleware import mark
+from demijohn.middleware import Answered, mark
 
 __all__ = ["Idempotency", "NotRepeatable", "idempotent"]
 
@@ -68,14 +68,6 @@ class Answer(msgspec.Struct, frozen=True):
         response.content_type = self.content_type
         response.headers[REPLAYED] = "true"
         return response
-
-
-class _Replay(Exception):
-    """Leaves the handler out: the answer is there."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__("The answer of an earlier request is given again.")
-        self.answer = answer
 
 
 def _table(metadata: Any) -> Table:
@@ -144,9 +136,8 @@ class Idempotency:
         self._swept = 0.0
 
     def install(self, app: Any) -> None:
-        """Plug in: the answer that is given again, the hidden field (Any: the app)."""
+        """Plug in: the hidden field of forms (Any: the app)."""
         self._database = app.batteries["db"]
-        app.failures.add(_Replay, _give_again, inline=True)
         app.templates.globals["idempotency_field"] = idempotency_field
 
     def belongs_to(self, who: Who) -> None:
@@ -172,7 +163,7 @@ class Idempotency:
             if required:
                 raise BadRequest(gettext("This needs the header Idempotency-Key, with a value that is new each time."))
             return
-        digest = _hash(await self._owner(request), key)
+        digest = _hash(*await self._owner(request), key)
         fingerprint = await _fingerprint(request)
         loop = asyncio.get_running_loop()
         place = id(loop), digest
@@ -184,7 +175,7 @@ class Idempotency:
             answer = first.result()
             if answer is not None:
                 _compare(answer, fingerprint)
-                raise _Replay(answer)
+                raise Answered(answer.response())
         mine = self._running[place] = loop.create_future()
         kept: list[Answer] = []
 
@@ -215,10 +206,11 @@ class Idempotency:
             unit.hooks.append(self.sweep)
         request.after = [*(request.after or ()), keep]
 
-    async def _owner(self, request: Request) -> str:
+    async def _owner(self, request: Request) -> tuple[str, str]:
+        """Return how the owner is known, and who it is: what a client writes in a header is never a user."""
         found = self.who(request) if self.who is not None else ""
         owner = found if isinstance(found, str) else await found
-        return owner or request.headers.get("authorization", "")
+        return ("who", owner) if owner else ("authorization", request.headers.get("authorization", ""))
 
     async def _insert(self, digest: str, fingerprint: str) -> Unit:
         table, now = self.table, int(time.time())
@@ -244,7 +236,7 @@ class Idempotency:
         head = msgspec.json.decode(found.head or b"[null, []]", type=tuple[str | None, list[tuple[str, str]]])
         answer = Answer(found.fingerprint, found.status, *head, found.body or b"")
         _compare(answer, fingerprint)
-        raise _Replay(answer)
+        raise Answered(answer.response())
 
     async def _is_new(self, row: dict[str, Any]) -> bool:
         """Write the row of a key; return whether there was none. It waits for a transaction that writes the same."""
@@ -259,9 +251,10 @@ class Idempotency:
         if backend in {"mysql", "mariadb"}:
             return bool((await execute(insert(self.table).prefix_with("IGNORE").values(row))).rowcount)
         try:
+            # The inner one is a savepoint: the transaction goes on where the row is there.
             async with self._database.transaction(), self._database.transaction():
                 await execute(insert(self.table).values(row))
-        except (IntegrityError, DBAPIError):
+        except IntegrityError:
             return False
         return True
 
@@ -284,7 +277,7 @@ class Idempotency:
     async def sweep(self) -> int:
         """Delete what is no longer kept, at most 500 rows; return how many.
 
-        It happens by itself, every ten minutes in each process that is used.
+        It happens by itself, every ten minutes in each process that is used, and at each request while there is more.
         """
         key, end = self.table.c.digest, self.table.c.expires_at
         async with self._database.independent():
@@ -292,7 +285,9 @@ class Idempotency:
             old = (await self._database.execute(query)).scalars().all()
             if old:
                 await self._database.execute(delete(self.table).where(key.in_(old)))
-            return len(old)
+        if len(old) == _BATCH:
+            self._swept = -_SWEEP  # there is more of it: the next request goes on
+        return len(old)
 
 
 def _busy() -> Conflict:
@@ -306,10 +301,6 @@ def _compare(answer: Answer, fingerprint: str) -> None:
         raise HTTPError(gettext("This Idempotency-Key was used for another request. Take a new one."), status=422)
 
 
-def _give_again(error: _Replay) -> Response:
-    return error.answer.response()
-
-
 def _hash(*parts: str | bytes) -> str:
     digest = hashlib.sha256()
     for part in parts:
@@ -319,15 +310,10 @@ def _hash(*parts: str | bytes) -> str:
     return digest.hexdigest()
 
 
-def _is_form(request: Request) -> bool:
-    kind = request.content_type
-    return kind is not None and kind.essence in {"application/x-www-form-urlencoded", "multipart/form-data"}
-
-
 async def _key_of(request: Request) -> str | None:
     lines = request.headers.getlist("idempotency-key")
     if not lines:
-        if not _is_form(request):
+        if request.content_type is None or not request.content_type.is_form:
             return None
         value = (await request.form()).get(FIELD)
         if value is None or value == "":
@@ -346,7 +332,7 @@ async def _key_of(request: Request) -> str | None:
 async def _fingerprint(request: Request) -> str:
     """Name what is asked for; a form by its fields, as its boundary and its CSRF token differ each time."""
     parts: list[str | bytes] = [request.method, request.path, request.query_string]
-    if not _is_form(request):
+    if request.content_type is None or not request.content_type.is_form:
         return _hash(*parts, str(request.content_type or ""), await request.body())
     csrf = request.app.csrf
     without = {FIELD, csrf.form_field if csrf is not None else ""}

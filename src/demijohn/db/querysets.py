@@ -10,6 +10,7 @@ from demijohn.db.ahead import loaded_ahead
 from demijohn.db.building import Building
 from demijohn.db.bulk import delete_rows, update_rows
 from demijohn.db.declarative import Declarative
+from demijohn.db.descriptions import public_columns
 from demijohn.db.faults import QueryError
 from demijohn.db.lanes import Attempt
 from demijohn.db.loading import make_siblings
@@ -221,12 +222,14 @@ class QuerySet(Building[M]):
         return self._rows("rows", columns)
 
     def values(self, *columns: Any) -> "RowSet[dict[str, Any]]":
-        """Return dicts of these columns, of all columns by default.
+        """Return dicts of these columns; by default of all that are not private.
 
-        Any: columns or their names.
+        Any: columns or their names. A dict no longer knows what may be shown, so that private columns have to be named.
         """
-        chosen = columns or tuple(attribute.key for attribute in self._model.__mapper__.column_attrs)
-        return self._rows("dicts", chosen)
+        if not columns:
+            mapped = self._model.__mapper__.column_attrs
+            columns = tuple(name for name in public_columns(self._model) if name in mapped)
+        return self._rows("dicts", columns)
 
     @overload
     def scalars(self, column: "InstrumentedAttribute[A] | ColumnElement[A]", /) -> "RowSet[A]": ...

@@ -89,8 +89,8 @@ class MediaType:
 
     @property
     def is_json(self) -> bool:
-        """Whether it is `application/json` or ends in `+json`."""
-        return self.essence == "application/json" or self.essence.endswith("+json")
+        """Whether it is `application/json` or `text/json`, or ends in `+json`."""
+        return self.essence in ("application/json", "text/json") or self.essence.endswith("+json")
 
     @property
     def is_form(self) -> bool:

@@ -335,7 +335,7 @@ class Request(Connection):
             item = await request.json(Item)
         """
         kind = self.headers.line(b"content-type")
-        if kind and kind != b"application/json" and not _is_json(self.content_type):
+        if kind and kind != b"application/json" and not (self.content_type and self.content_type.is_json):
             raise unsupported("JSON is expected", ["application/json"], kind)
         refuse_packed(self)
         if type is not None:
@@ -425,8 +425,3 @@ def refuse_packed(request: Connection) -> None:
             f"The body is packed by {packed.decode('latin-1')[:80]}; it is read as it is only.",
             headers=[("accept-encoding", "identity")],
         )
-
-
-def _is_json(media: MediaType | None) -> bool:
-    essence = "" if media is None else media.essence
-    return essence in ("application/json", "text/json") or essence.endswith("+json")

@@ -8,7 +8,7 @@ from demijohn.middleware.exchange import TooLate, keep_private
 from demijohn.middleware.hosts import HostGuard
 from demijohn.middleware.https import HTTPSRedirect
 from demijohn.middleware.limits import BodyLimitGuard, Timeout, body_limit, message_limit
-from demijohn.middleware.marks import Guard, Middleware, Next, guards_for, mark, marks_of
+from demijohn.middleware.marks import Answered, Guard, Middleware, Next, guards_for, mark, marks_of
 from demijohn.middleware.policy import DEFAULT_POLICY, ContentSecurityPolicy
 from demijohn.middleware.proxies import TrustedProxies
 from demijohn.middleware.rates import MemoryRateLimitStore, RateLimit, RateLimitGuard, rate_limit
@@ -28,6 +28,7 @@ __all__ = [
     "CLOSED_FEATURES",
     "CORS",
     "DEFAULT_POLICY",
+    "Answered",
     "AutoETag",
     "BodyLimitGuard",
     "CSRFGuard",

@@ -17,17 +17,36 @@ ResponseHook: TypeAlias = Callable[[Request, Response], None]
 _ATTRIBUTE = "__demijohn_marks__"
 
 
-class Guard(Protocol):
-    """A check before the handler: it lets the request pass or raises an `HTTPError`.
+class Answered(Exception):
+    """Raised by a guard that has the answer already.
 
-    It returns `None`, or an awaitable in the cases that need one (to read the form, to ask a shared store). Where it
-    has a true attribute `early`, it comes before middleware; where it has a true `for_mounts`, mounted apps have it
-    too; where it has a method `check` of the request and its fields by name, it shares them with the other guards,
-    and where it has `passes` besides, the name of a field and a set of its values, it need not be asked about those
-    (the set is taken once, so it stays the same object, filled and emptied in place);
-    where it has a method `check_socket`, handshakes of WebSockets go there; where it has a true attribute `late`, it
-    comes after all others, which may refuse; where it has a method `prepare`, it is
-    called with the app for each route that carries it, and raises `ConfigurationError` where it cannot work there.
+    The handler is left out, and no error handler is asked.
+
+    Args:
+        response: The answer. What the request did in a database is rolled back.
+    """
+
+    def __init__(self, response: Response) -> None:
+        super().__init__("The answer is there already.")
+        self.response = response
+
+
+class Guard(Protocol):
+    """A check before the handler.
+
+    It lets the request pass, or raises an `HTTPError` or `Answered`. It returns `None`, or an awaitable in the cases
+    that need one (to read the form, to ask a shared store).
+    It may have:
+
+    * a true `early`: it comes before middleware;
+    * a true `late`: it comes after all others, which may refuse;
+    * a true `for_mounts`: mounted apps have it too;
+    * `check`, a method of the request and its fields by name: it shares these with the other guards;
+    * `passes` beside `check`, the name of a field and a set of its values: it need not be asked about those. It stays
+      the same set, which is emptied in place where it grows too large;
+    * `check_socket`, a method to which handshakes of WebSockets go;
+    * `prepare`, called with the app for each route that carries it: it raises `ConfigurationError` where it cannot
+      work there.
     """
 
     @property
