@@ -1,5 +1,6 @@
 """`demijohn new` and `generate`: what they make runs, passes its tests, its style and its types."""
 
+import asyncio
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from demijohn.cli.sourcing import Source
 
@@ -66,6 +68,38 @@ def test_a_new_project_passes_its_own_tests(tmp_path: Path, flags: tuple[str, ..
             path.name for path in (project / "my_shop").iterdir()
         }
     judge(project)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "backend",
+    [pytest.param("postgresql", marks=pytest.mark.postgresql), pytest.param("mariadb", marks=pytest.mark.mariadb)],
+)
+def test_a_new_project_on_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    """A project for a database server, with a feature of its own, passes its tests against that server."""
+    own = asyncio.run(own_database(backend))
+    try:
+        monkeypatch.setenv("DATABASE_URL", own)
+        run("demijohn", "new", "shop", "--no-input", "--database", backend, folder=tmp_path)
+        project = tmp_path / "shop"
+        assert f'database_url: str = "{backend}://' in (project / "shop" / "app.py").read_text()
+        run("demijohn", "generate", "feature", "post", "title:str", "at:datetime", "--migrate", folder=project)
+        judge(project)
+    finally:
+        asyncio.run(own_database(backend, remove=True))
+
+
+async def own_database(backend: str, *, remove: bool = False) -> str:
+    """Make or remove an empty database beside the one of the tests, and return its URL."""
+    url = os.environ[f"DEMIJOHN_TEST_{backend.upper()}"].replace("mysql://", "mariadb://")
+    base, _, name = url.rpartition("/")
+    mine = f"{name}_project"
+    driver = {"postgresql": "postgresql+asyncpg", "mariadb": "mariadb+asyncmy"}[backend]
+    engine = create_async_engine(url.replace(backend, driver, 1), isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql(f"{'drop' if remove else 'create'} database {mine}")
+    await engine.dispose()
+    return f"{base}/{mine}"
 
 
 @pytest.mark.slow

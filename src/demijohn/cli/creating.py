@@ -15,6 +15,7 @@ __all__ = ["ProjectError", "new"]
 _URLS = {
     "sqlite": "sqlite:///{name}.db",
     "postgresql": "postgresql://localhost/{name}",
+    "mariadb": "mariadb://localhost/{name}",
     "mysql": "mysql://localhost/{name}",
     "none": "",
 }
@@ -59,7 +60,7 @@ def new(name: str, single: bool, database: str | None, accounts: bool | None, no
             why="Users are kept in a database.",
             fix=f"Choose one:  demijohn new {folder.name} --database sqlite --accounts",
         )
-    extras = {"postgresql": "[postgresql]", "mysql": "[mysql]"}
+    extras = {"postgresql": "[postgresql]", "mariadb": "[mysql]", "mysql": "[mysql]"}
     values = {
         "name": re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-"),
         "package": package,
