@@ -149,7 +149,7 @@ class _Begun:
     async def _begin(self) -> None:
         made: Any = await self._hook.run(self._unit, self._app)
         if inspect.isasyncgen(made):
-            made = asynccontextmanager(lambda: made)()
+            made = asynccontextmanager(lambda generator=made: generator)()
         elif inspect.isgenerator(made):
             from contextlib import contextmanager
 
@@ -161,10 +161,7 @@ class _Begun:
                 fix="Write one `yield` between its two halves; what has no end is  @app.on_startup",
                 code="DJN-422",
             )
-        if hasattr(made, "__aenter__"):
-            await made.__aenter__()
-        else:
-            made.__enter__()
+        await _enter(made)
         self._manager = made
         for finish in self._app.before_send:
             await finish(self._unit, None)
@@ -175,6 +172,13 @@ class _Begun:
             await manager.__aexit__(None, None, None)
         else:
             manager.__exit__(None, None, None)
+
+
+async def _enter(manager: Any) -> None:
+    if hasattr(manager, "__aenter__"):
+        await manager.__aenter__()
+    else:
+        manager.__enter__()
 
 
 class _InThread:

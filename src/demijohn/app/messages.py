@@ -55,7 +55,7 @@ def get_flashed_messages(
         category_filter: Only messages of these categories; the others are gone as well.
     """
     request = current.request
-    found = _shown_key.find(request)
+    found: list[tuple[str, str]] | None = _shown_key.find(request)
     if found is None:
         found = []
         if "sessions" in request.app.batteries:
