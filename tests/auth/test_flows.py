@@ -9,7 +9,7 @@ import pytest
 
 from demijohn import App
 from demijohn.auth import fresh_login_required, links
-from demijohn.db import Database
+from demijohn.db import Database, now
 from demijohn.mail import Mailbox
 from demijohn.testing import AsyncClient
 from tests.auth.site import PASSWORD, User, make_app
@@ -324,6 +324,41 @@ async def test_another_address(visitor: AsyncClient, mailbox: Mailbox, database:
     assert (mailbox[-1].to, len(mailbox)) == ("ann@example.org", 3)
     assert (await visitor.get("/me")).json() == {"email": "anna@example.org"}
     assert (await visitor.get(link, headers=HTML)).status_code == 404
+
+
+async def test_a_used_link_to_an_address_stays_used(visitor: AsyncClient, mailbox: Mailbox, ann: User) -> None:
+    """Where the old address comes back, the link to the wrong one is good no longer: a stranger may read it."""
+    await log_in(visitor)
+    for address in ("typo@example.org", "ann@example.org"):
+        await submit(visitor, "/email-change", email=address)
+        link = [message for message in mailbox if message.to == address][-1].links[0].removeprefix("http://localhost")
+        assert (await submit(visitor, link)).headers["location"] == "/"
+        assert (await visitor.get("/me")).json() == {"email": address}
+    first = mailbox[0].links[0].removeprefix("http://localhost")
+    assert (await visitor.get(first, headers=HTML)).status_code == 404
+    assert (await visitor.post(first, headers=HTML)).status_code == 404
+    assert (await visitor.get("/me")).json() == {"email": "ann@example.org"}
+
+
+async def test_only_its_user_changes_an_address(
+    visitor: AsyncClient, mailbox: Mailbox, database: Database, ann: User
+) -> None:
+    """Who follows the link without a login, or with another, is not led into the account that asked for it."""
+    await log_in(visitor)
+    await submit(visitor, "/email-change", email="victim@example.org")
+    link = mailbox[0].links[0].removeprefix("http://localhost")
+    await visitor.post("/logout", headers=HTML)
+    sent = await visitor.get(link, headers=HTML)
+    assert (sent.status_code, sent.headers["location"].startswith("/login?next=%2Femail-change%2F")) == (303, True)
+    assert (await visitor.post(link, json={})).status_code == 401
+    hashed = ann.password_hash
+    async with database.unit():
+        await User.create(email="ben@example.org", display_name="Ben", password_hash=hashed, email_verified_at=now())
+    await log_in(visitor, email="ben@example.org")
+    assert (await visitor.get(link, headers=HTML)).status_code == 404
+    assert (await visitor.post(link, headers=HTML)).status_code == 404
+    assert await user_of(database) is not None
+    assert await user_of(database, "victim@example.org") is None
 
 
 async def test_a_link_is_read_once(database: Database, ann: User) -> None:

@@ -21,7 +21,7 @@ from demijohn.auth.forms import (
     signup_form,
 )
 from demijohn.auth.links import MailLinks, Purpose
-from demijohn.auth.models import User, normalize_email
+from demijohn.auth.models import User, new_stamp, normalize_email
 from demijohn.db import now
 from demijohn.errors import FieldError, Forbidden, HTTPError, NotFound, TooManyRequests, Unauthorized
 from demijohn.forms import Form
@@ -322,9 +322,15 @@ class Pages:
         )
 
     async def email_new(self, request: Request, token: str) -> Any:
-        """Give an account the address that the link went to; a GET asks first (Any: as above)."""
+        """Give an account the address that the link went to; a GET asks first (Any: as above).
+
+        Who gets the mail of somebody else's account must not be led into that account: only its user confirms.
+        """
         user, texts = await self.links.find("email", token, self.auth.model, lock=request.method == "POST")
         if user is None:
+            return self._bad_link(request, _url("auth.email_change"))
+        present: User = await current.resolve(self.auth.model)
+        if logins.key_of(present) != logins.key_of(user):
             return self._bad_link(request, _url("auth.email_change"))
         (wanted,) = texts
         form = self._button()
@@ -338,12 +344,14 @@ class Pages:
         _user, errors = await records.write({"email": wanted, "email_verified_at": now()}, record=user)
         if errors:  # somebody else has it by now
             return self._bad_link(request, _url("auth.email_change"))
+        user.session_stamp = new_stamp()  # the link stays used, even where the old address comes back
+        await logins.keep_session(user)
         logins.send("email-changed", user, before=before)
         await self._send(request, "email-changed", user, link=_url("auth.login"), to=before, new=wanted)
         if not request.accept.prefers_page:
             return Response(b"", 204)
         flash(_("Your e-mail address is changed."), "success")
-        return redirect(self._home(request) if await logins.current_user() else url_for("auth.login"), status=303)
+        return redirect(self._home(request), status=303)
 
     # -- what they share -----------------------------------------------------------------------------------------------
 
