@@ -193,6 +193,8 @@ def compile_runner(
     if signals is not None:
         source.write("signals.request_finished.send(request.app, request=request, response=response)")
     source.depth = 1
+    source.write("except SystemExit as exited:")
+    source.write("    raise RuntimeError('The code of a request called sys.exit().') from exited")
     source.write("finally:")
     source.depth = 2
     if around.torn_down:
@@ -502,7 +504,10 @@ surround_streams(_as_handlers_are)
 
 
 async def _fail(request: Request, error: BaseException, *, around: Surroundings, signals: Any) -> Response:
-    """Roll back and ask the error handlers; what is no `Exception` goes on upwards."""
+    """Roll back and ask the error handlers; what is no `Exception` goes on upwards.
+
+    But for `sys.exit()`: one request cannot end the process of all others, and a task that exits would end their loop.
+    """
     timed_out = isinstance(error, asyncio.CancelledError) and request.timed_out
     if request.services is not None:
         request.services.error = error
@@ -511,7 +516,7 @@ async def _fail(request: Request, error: BaseException, *, around: Surroundings,
             await finish(request, error)
         except Exception:
             logger.exception("Rolling back %s %s failed", request.method, request.path)
-    if not isinstance(error, Exception):
+    if not isinstance(error, Exception | SystemExit):
         if not timed_out:
             raise error
         task = asyncio.current_task()
@@ -561,7 +566,7 @@ async def end_unit(torn_down: Sequence[HookCall], request: Any, error: BaseExcep
     for hook in reversed(torn_down):
         try:
             await hook.run(request, error)
-        except Exception:
+        except (Exception, SystemExit):
             logger.exception("The tear-down of %s %s failed", request.method, request.path)
     if request.ending is not None:
         await _clean_up(request)
@@ -574,7 +579,7 @@ async def _clean_up(request: Any) -> None:
             result: Any = ending()
             if inspect.isawaitable(result):
                 await result
-        except Exception:
+        except (Exception, SystemExit):
             logger.exception("Cleaning up after %s %s failed", request.method, request.path)
 
 

@@ -395,7 +395,7 @@ class ServiceScope:
                     _finish(generator, error)
             except _YieldedTwice:
                 logger.error("The factory %s (%s) yielded twice", name_of(provider.factory), provider.place)
-            except Exception as failure:
+            except (Exception, SystemExit) as failure:
                 if failure is not error:
                     logger.exception("Cleaning up %s (%s) failed", name_of(shown(provider.key)), provider.place)
 

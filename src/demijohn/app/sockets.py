@@ -90,7 +90,7 @@ async def _finish(socket: WebSocket, around: Surroundings, error: BaseException 
 
 
 async def _end_badly(socket: WebSocket, error: BaseException) -> None:
-    """Refuse or close a socket after an exception; what is no `Exception` goes on upwards."""
+    """Refuse or close a socket after an exception or `sys.exit()`; what is neither goes on upwards."""
     if isinstance(error, WebSocketDisconnect):
         return
     if isinstance(error, HTTPError) and socket.state == "connecting":
@@ -101,7 +101,7 @@ async def _end_badly(socket: WebSocket, error: BaseException) -> None:
         is_data = isinstance(error, ValidationFailed | MalformedBody)
         await socket.close(NOT_CONSISTENT if is_data else NOT_ACCEPTED if error.status == 400 else POLICY, str(error))
         return
-    if isinstance(error, Exception):
+    if isinstance(error, Exception | SystemExit):
         logger.error("The WebSocket %s failed", socket.path, exc_info=error)
         socket.app.note_failure(socket, error)
         if socket.state == "connecting":

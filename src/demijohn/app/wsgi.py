@@ -171,6 +171,11 @@ class _Answer:
                     break
                 pieces.put(piece)
             pieces.put(None)
+        except SystemExit as error:
+            # Raised as it is, it would end the worker of the WSGI server.
+            failure = RuntimeError("The code of a stream called sys.exit().")
+            pieces.put(failure)
+            raise failure from error
         except BaseException as error:
             pieces.put(error)
             raise
