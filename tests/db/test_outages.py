@@ -15,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from time import monotonic, perf_counter
 
+import msgspec
 import pytest
 from sqlalchemy.exc import DBAPIError
 
@@ -34,7 +35,7 @@ from demijohn.db import (
 from demijohn.db.outages import told
 from demijohn.testing import LiveServer
 from tests.app.calling import call
-from tests.db.conftest import url_of
+from tests.db.conftest import BACKENDS, url_of
 from tests.db.servers import OwnServer
 
 
@@ -255,6 +256,63 @@ async def test_a_statement_that_takes_too_long(backend: str, tmp_path: Path) -> 
     async with database.unit():
         assert (await database.execute("select 1")).scalar() == 1
     await database.dispose()
+
+
+_LIMITS = {
+    "postgresql": "select setting::int / 1000.0 from pg_settings where name in "
+    "('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') order by name desc",
+    "mariadb": "select @@max_statement_time union all select @@innodb_lock_wait_timeout",
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS[1:])
+@pytest.mark.parametrize(
+    ("timeouts", "served", "scripted"),
+    [
+        (DatabaseTimeouts(), {"statement": 5, "lock": 2, "idle": 10}, {"statement": 0, "lock": 2, "idle": 0}),
+        (
+            DatabaseTimeouts(statement=30, lock=7, idle=0),
+            {"statement": 30, "lock": 7, "idle": 0},
+            {"statement": 30, "lock": 7, "idle": 0},
+        ),
+    ],
+    ids=["by default", "as set"],
+)
+async def test_the_limits_of_pages_and_of_scripts(
+    backend: str, tmp_path: Path, timeouts: DatabaseTimeouts, served: dict[str, int], scripted: dict[str, int]
+) -> None:
+    """Five seconds for a statement and ten of doing nothing are for requests alone; what was set holds everywhere."""
+    app = App()
+    database = app.use(Database(url_of(backend, tmp_path), timeouts=timeouts))
+    names = ["statement", "lock", "idle"] if backend == "postgresql" else ["statement", "lock"]
+
+    async def limits() -> dict[str, int]:
+        found = (await database.execute(_LIMITS[backend])).scalars().all()
+        return dict(zip(names, map(int, found), strict=True))
+
+    app.get("/limits")(limits)
+    async with app.context():
+        assert await limits() == {name: scripted[name] for name in names}
+    await app.startup()
+    assert msgspec.json.decode((await call(app, "GET", "/limits")).body) == {name: served[name] for name in names}
+    await app.shutdown()
+
+
+async def test_a_long_report_on_sqlite(tmp_path: Path) -> None:
+    """A statement of a page is ended after five seconds, one of a script is not, as SQLite has no such setting."""
+    app = App()
+    database = app.use(Database(f"sqlite:///{tmp_path}/test.db"))
+
+    async def limits(*, serves: bool) -> tuple[float, float]:
+        await app.startup(serves=serves)
+        store = database.resources()[0].store
+        assert store is not None
+        found = store.statement_timeout, store.busy_timeout
+        await app.shutdown()
+        return found
+
+    assert await limits(serves=True) == (5, 5)
+    assert await limits(serves=False) == (0, 5)
 
 
 async def test_a_full_pool(backend: str, tmp_path: Path) -> None:

@@ -225,8 +225,12 @@ class App(Wiring):
             self._wsgi = WSGIFace(self)
         return self._wsgi
 
-    async def startup(self) -> None:
-        """Build the app and run what belongs to its start; a second call does nothing."""
+    async def startup(self, *, serves: bool = True) -> None:
+        """Build the app and run what belongs to its start; a second call does nothing.
+
+        Args:
+            serves: Whether requests will be answered. Batteries keep some limits for these alone.
+        """
         if self._starting is None:
             self._starting = asyncio.Lock()
         async with self._starting:
@@ -239,7 +243,7 @@ class App(Wiring):
 
                 warn_of_blocking(asyncio.get_running_loop())
             await self.services.start()
-            await self.lifespan.start(self)
+            await self.lifespan.start(self, serves=serves)
 
     async def shutdown(self) -> None:
         """Tell open sockets, end what began at the start-up, and let the threads go."""

@@ -32,6 +32,12 @@ class Lifespan:
         self._parts: list[LifespanPart] = []
         self._stack: AsyncExitStack | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._serves = False
+
+    @property
+    def serves(self) -> bool:
+        """Return whether the app was started to answer requests, and not for a command, a script or the shell."""
+        return self._serves
 
     @property
     def loop(self) -> "asyncio.AbstractEventLoop | None":
@@ -89,10 +95,11 @@ class Lifespan:
 
         self._parts.append(part)
 
-    async def start(self, app: Any) -> None:
+    async def start(self, app: Any, *, serves: bool = True) -> None:
         """Begin every part (Any: the app lives above); on failure end those that began, and raise."""
         if self._stack is not None:
             return
+        self._serves = serves
         stack = AsyncExitStack()
         try:
             # All are wired before the first begins.

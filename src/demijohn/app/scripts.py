@@ -34,7 +34,7 @@ class AppContext:
 
     async def __aenter__(self) -> Unit:
         self._started = not self._app.lifespan.is_running
-        await self._app.startup()
+        await self._app.startup(serves=False)
         self._token = running.set(self._unit)
         return self._unit
 

@@ -139,7 +139,7 @@ class Database:
     @asynccontextmanager
     async def _life(self, app: Any) -> AsyncIterator[None]:
         Model.registry.configure()
-        self.resources()
+        self.resources(serves=app.lifespan.serves)
         try:
             yield
         finally:
@@ -152,17 +152,17 @@ class Database:
 
     # -- engines -----------------------------------------------------------------------------------------------------
 
-    def resources(self, loop: asyncio.AbstractEventLoop | None = None) -> list[Resources]:
+    def resources(self, loop: asyncio.AbstractEventLoop | None = None, *, serves: bool = False) -> list[Resources]:
         """Return the engines of a loop, the primary first.
 
-        They are made at the first call.
+        They are made at the first call, for one that serves requests with the limits of `DatabaseTimeouts` for it.
         """
         loop = loop or asyncio.get_running_loop()
         key = os.getpid(), id(loop)
         known = self._resources.get(key)
         if known is not None and known[0] is loop:
             return known[1]
-        made = [plan.make(loop) for plan in (self.plan, *self._replicas)]
+        made = [plan.make(loop, serves=serves) for plan in (self.plan, *self._replicas)]
         self._resources[key] = (loop, made)
         return made
 

@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import uuid4
 
 import msgspec
@@ -28,19 +28,37 @@ class DatabaseTimeouts:
 
     Attributes:
         checkout: For a free connection of the pool, before the client gets 503.
-        statement: For one statement (PostgreSQL, MariaDB; SQLite: reads).
-        lock: For a lock that somebody else holds (SQLite: for the other writers).
-        idle: For a transaction in which nothing happens (PostgreSQL).
+        statement: For one statement (PostgreSQL, MariaDB; SQLite: reads). None is five seconds where the app serves
+            requests, and no limit in commands, scripts and the shell.
+        lock: For a lock that somebody else holds (SQLite: for the other writers). None is two seconds, and five on
+            SQLite, where all writers share one lock.
+        idle: For a transaction in which nothing happens (PostgreSQL). None is ten seconds where the app serves
+            requests, and no limit elsewhere.
         recycle: The age at which a connection is replaced.
         replica: How long a client that wrote reads from the primary, where there are replicas.
     """
 
     checkout: float = 2.0
-    statement: float = 30.0
-    lock: float = 5.0
-    idle: float = 60.0
+    statement: float | None = None
+    lock: float | None = None
+    idle: float | None = None
     recycle: float = 1800.0
     replica: float = 2.0
+
+    def for_backend(self, backend: str, *, serves: bool) -> "_Limits":
+        """Return the limits of a backend, where requests are served or not."""
+        statement, idle = (5.0, 10.0) if serves else (0.0, 0.0)
+        return _Limits(
+            statement if self.statement is None else self.statement,
+            (5.0 if backend == "sqlite" else 2.0) if self.lock is None else self.lock,
+            idle if self.idle is None else self.idle,
+        )
+
+
+class _Limits(NamedTuple):
+    statement: float
+    lock: float
+    idle: float
 
 
 def _load_sqlite() -> Any:
@@ -126,8 +144,9 @@ class Plan:
         """Return `sqlite`, `postgresql`, `mysql`, `mariadb` or `oracle`."""
         return self.url.get_backend_name()
 
-    def make(self, loop: asyncio.AbstractEventLoop) -> Resources:
-        """Make the engine for a loop; no connection is opened yet."""
+    def make(self, loop: asyncio.AbstractEventLoop, *, serves: bool = False) -> Resources:
+        """Make the engine for a loop, on which requests are served or not; no connection is opened yet."""
+        limits = self.timeouts.for_backend(self.backend, serves=serves)
         common: dict[str, Any] = {
             "json_serializer": _to_json,
             "json_deserializer": msgspec.json.decode,
@@ -136,10 +155,10 @@ class Plan:
             "hide_parameters": True,
         }
         if self.backend == "sqlite":
-            return self._make_sqlite(loop, common)
+            return self._make_sqlite(loop, common, limits)
         if self.backend == "oracle":
             common = {"hide_parameters": True}
-        arguments = {**self._limits(), **self.options}
+        arguments = {**self._arguments(limits), **self.options}
         if self.pooler == "pgbouncer":
             # The server side changes with each transaction: no statement outlives it, and the pooler does the pooling.
             common |= {"poolclass": NullPool}
@@ -161,32 +180,33 @@ class Plan:
             }
         return Resources(create_engine(self.url, connect_args=arguments, **common))
 
-    def _make_sqlite(self, loop: asyncio.AbstractEventLoop, common: dict[str, Any]) -> Resources:
+    def _make_sqlite(self, loop: asyncio.AbstractEventLoop, common: dict[str, Any], limits: _Limits) -> Resources:
         options = dict(self.options)
         store = Store(
             str(self.url.database),
             loop,
-            busy_timeout=self.timeouts.lock,
-            statement_timeout=self.timeouts.statement,
+            busy_timeout=limits.lock,
+            statement_timeout=limits.statement,
             **options,
         )
         # A connection of this pool costs nothing: readers and the writer are shared by all of them.
         engine = create_engine(self.url, connect_args={"store": store}, pool_size=64, max_overflow=-1, **common)
         return Resources(engine, store)
 
-    def _limits(self) -> dict[str, Any]:
-        times = self.timeouts
+    def _arguments(self, limits: _Limits) -> dict[str, Any]:
         if self.backend == "postgresql":
             settings = {
                 "application_name": "demijohn",
                 "jit": "off",
-                "statement_timeout": str(int(times.statement * 1000)),
-                "lock_timeout": str(int(times.lock * 1000)),
-                "idle_in_transaction_session_timeout": str(int(times.idle * 1000)),
+                "statement_timeout": str(int(limits.statement * 1000)),
+                "lock_timeout": str(int(limits.lock * 1000)),
+                "idle_in_transaction_session_timeout": str(int(limits.idle * 1000)),
             }
-            return {"server_settings": settings, "timeout": max(times.checkout, 5.0)}
+            return {"server_settings": settings, "timeout": max(self.timeouts.checkout, 5.0)}
         if self.backend in {"mysql", "mariadb"}:
-            return {"statement_limit": times.statement, "lock_limit": max(1, int(times.lock))}
+            # InnoDB takes 0 for "do not wait", and counts in whole seconds.
+            lock = max(1, int(limits.lock)) if limits.lock else 100_000_000
+            return {"statement_limit": limits.statement, "lock_limit": lock}
         return {}
 
 
