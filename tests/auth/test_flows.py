@@ -8,7 +8,8 @@ import httpx2
 import pytest
 
 from demijohn import App
-from demijohn.auth import fresh_login_required, links
+from demijohn.auth import LoginRequired, fresh_login_required, links
+from demijohn.auth import log_in as log_in_user
 from demijohn.db import Database, now
 from demijohn.mail import Mailbox
 from demijohn.testing import AsyncClient
@@ -350,15 +351,59 @@ async def test_only_its_user_changes_an_address(
     await visitor.post("/logout", headers=HTML)
     sent = await visitor.get(link, headers=HTML)
     assert (sent.status_code, sent.headers["location"].startswith("/login?next=%2Femail-change%2F")) == (303, True)
-    assert (await visitor.post(link, json={})).status_code == 401
+    way_in = await visitor.get(sent.headers["location"], headers=HTML)
+    assert "Log in to the account that is to have the new e-mail address." in way_in.text
+    assert "ann@example.org" not in way_in.text
+    late = await visitor.post(link, headers=HTML)  # the session ended while the page was open
+    assert late.headers["location"] == sent.headers["location"]
+    refused = await visitor.post(link, json={})
+    assert (refused.status_code, "that is to have the new" in refused.json()["detail"]) == (401, True)
     hashed = ann.password_hash
     async with database.unit():
         await User.create(email="ben@example.org", display_name="Ben", password_hash=hashed, email_verified_at=now())
     await log_in(visitor, email="ben@example.org")
-    assert (await visitor.get(link, headers=HTML)).status_code == 404
-    assert (await visitor.post(link, headers=HTML)).status_code == 404
+    for answer in (await visitor.get(link, headers=HTML), await visitor.post(link, headers=HTML)):
+        assert (answer.status_code, "It belongs to another account" in answer.text) == (403, True)
+        assert "ann@example.org" not in answer.text
+    refused = await visitor.post(link, json={})
+    assert (refused.status_code, "another account" in refused.json()["detail"]) == (403, True)
     assert await user_of(database) is not None
     assert await user_of(database, "victim@example.org") is None
+    (way_out,) = re.findall(r'action="(/logout[^"]*)"', answer.text)
+    out = await visitor.post(way_out, headers=HTML)
+    assert out.headers["location"] == link
+    way_in = (await visitor.get(link, headers=HTML)).headers["location"]
+    back = await submit(visitor, way_in, email="ann@example.org", password=PASSWORD)
+    assert back.headers["location"] == link
+    assert (await submit(visitor, link)).status_code == 303
+    assert await user_of(database, "victim@example.org") is not None
+
+
+async def test_a_new_address_ends_the_other_sessions(
+    app: App, visitor: AsyncClient, mailbox: Mailbox, ann: User
+) -> None:
+    """Where the address changes, the browser that confirms stays in under a new id, and every other one is out."""
+    async with AsyncClient(app) as other:
+        for browser in (visitor, other):
+            await log_in(browser)
+            assert (await browser.get("/me")).status_code == 200
+        await submit(visitor, "/email-change", email="anna@example.org")
+        assert (await other.get("/me")).status_code == 200  # to ask changes nothing
+        before = dict(visitor.cookies)
+        assert (await submit(visitor, mailbox[0].links[0].removeprefix("http://localhost"))).status_code == 303
+        assert dict(visitor.cookies) != before
+        assert (await visitor.get("/me")).json() == {"email": "anna@example.org"}
+        assert (await other.get("/me")).status_code == 401
+        assert (await other.get("/me", headers=HTML)).headers["location"] == "/login?next=%2Fme"
+        assert (await log_in(other, email="anna@example.org")).status_code == 303
+
+
+async def test_logout_leads_on_within_the_site(visitor: AsyncClient, ann: User) -> None:
+    """What is named by `next` is where one goes then, unless it is another site."""
+    for wanted, goes_to in (("/me", "/me"), ("//elsewhere.example", "/"), ("https://elsewhere.example/", "/")):
+        await log_in(visitor)
+        answer = await visitor.post("/logout", params={"next": wanted}, headers=HTML)
+        assert (answer.status_code, answer.headers["location"]) == (303, goes_to)
 
 
 async def test_a_link_is_read_once(database: Database, ann: User) -> None:
@@ -445,3 +490,84 @@ async def test_a_handler_that_wants_a_fresh_login(app: App, visitor: AsyncClient
     assert (refused.status_code, refused.json()["detail"]) == (401, "Give your password again first.")
     assert (await visitor.post("/password-confirm", json={"password": PASSWORD})).status_code == 204
     assert (await visitor.get("/keys")).text == "keys"
+
+
+async def test_a_new_password_is_a_fresh_login(app: App, visitor: AsyncClient, ann: User) -> None:
+    """The form asks for the old password, so a login of long ago may use it, and is fresh again afterwards."""
+    await log_in(visitor)
+    await _age_login(visitor, 60 * 24)
+    assert (await visitor.get("/email-change", headers=HTML)).status_code == 303
+    assert (await submit(visitor, "/password-change", current="x", password=NEW)).status_code == 422
+    assert (await visitor.get("/email-change", headers=HTML)).status_code == 303
+    assert (await submit(visitor, "/password-change", current=PASSWORD, password=NEW)).status_code == 303
+    assert (await visitor.get("/email-change", headers=HTML)).status_code == 200
+
+
+async def test_a_new_password_after_one_of_another_framework(
+    visitor: AsyncClient, database: Database, ann: User
+) -> None:
+    """A hash that came with the user is the old password of the form, too."""
+    from werkzeug.security import generate_password_hash
+
+    await log_in(visitor)
+    async with database.unit():
+        await User.where(id=ann.id).update(password_hash=generate_password_hash(PASSWORD, "pbkdf2:sha256:1000"))
+    await _age_login(visitor, 60)
+    assert (await submit(visitor, "/password-confirm", password=PASSWORD)).status_code == 303
+    assert (await user_of(database)).password_hash.startswith("$argon2id$")  # type: ignore[union-attr]
+    async with database.unit():
+        await User.where(id=ann.id).update(password_hash=generate_password_hash(PASSWORD, "pbkdf2:sha256:1000"))
+    assert (await submit(visitor, "/password-change", current="x", password=NEW)).status_code == 422
+    assert (await submit(visitor, "/password-change", current=PASSWORD, password=NEW)).status_code == 303
+
+
+@pytest.mark.parametrize("nothing", ["", "!aBcDeF", "!"])
+async def test_who_has_no_password(app: App, visitor: AsyncClient, database: Database, ann: User, nothing: str) -> None:
+    """Who came in another way is not asked for a password that does not exist, and gets the first one by mail."""
+
+    @app.post("/by-key")
+    async def by_key() -> str:
+        found = await User.find_by_email("ann@example.org")
+        assert found is not None
+        await log_in_user(found)
+        return "in"
+
+    async with database.unit():
+        await User.where(id=ann.id).update(password_hash=nothing)
+    assert (await visitor.post("/by-key")).text == "in"
+    await _age_login(visitor, 60)
+    sent = await visitor.get("/email-change", headers=HTML)
+    page = await visitor.get(sent.headers["location"], headers=HTML)
+    assert "Your account has no password." in page.text
+    assert 'href="/logout?next=%2Femail-change"' in page.text
+    assert 'type="password"' not in page.text
+    refused = await visitor.post("/password-confirm", json={"password": nothing})
+    assert (refused.status_code, refused.json()["detail"]) == (403, "Your account has no password.")
+    assert (await visitor.post("/password-change", json={"current": nothing, "password": NEW})).status_code == 422
+    assert (await visitor.post("/password-change", data={"password": NEW}, headers=HTML)).status_code == 422
+    assert (await user_of(database)).password_hash == nothing  # type: ignore[union-attr]
+    async with visitor.harness.open("mailbox") as mailbox:
+        done = await submit(visitor, "/password-change")
+        assert "Look into your mail" in done.text
+        assert [message.to for message in mailbox] == ["ann@example.org"]
+        assert (await submit(visitor, path_of(mailbox), password=NEW)).headers["location"] == "/login"
+    assert (await visitor.get("/me")).status_code == 401
+    assert (await log_in(visitor, NEW)).status_code == 303
+    assert 'name="current"' in (await visitor.get("/password-change", headers=HTML)).text
+
+
+async def test_a_reason_to_log_in(app: App, visitor: AsyncClient, ann: User) -> None:
+    """A handler says why one has to log in, and the login page says it; without a reason it says nothing."""
+
+    @app.get("/answers")
+    async def answers(user: User | None) -> str:
+        if user is None:
+            raise LoginRequired("Log in to see the <answers>.")
+        return "answers"
+
+    page = await visitor.get("/answers", headers=HTML, follow_redirects=True)
+    assert "Log in to see the &lt;answers&gt;." in page.text
+    assert "Log in to see" not in (await visitor.get("/login", headers=HTML)).text
+    plain = await visitor.get("/me", headers=HTML, follow_redirects=True)
+    assert 'class="message ' not in plain.text
+    assert (await visitor.get("/answers")).json()["detail"] == "Log in to see the <answers>."

@@ -1,5 +1,7 @@
 """The framework's own texts: each is there in German, Spanish and Arabic, complete, and as the code has it."""
 
+import re
+
 import pytest
 
 from demijohn.i18n.catalogs import FRAMEWORK, compile_po, read_catalog
@@ -44,3 +46,17 @@ def test_compiled_catalogs_are_current(tag: str) -> None:
     """What is shipped is what the catalogs say."""
     locale = parse_locale(tag)
     assert FRAMEWORK.mo(locale).read_bytes() == compile_po(FRAMEWORK.po(locale), locale)
+
+
+FAMILIAR = {
+    "de": r"\b(du|dein\w*|dir|dich|gib|wähle|folge|setze|melde|bestätige|lade)\b",
+    "es": r"\b(tú|tus?|ti|contigo|sigue|elige|escribe|pon|avisa|guarda|inicia)\b",
+}
+
+
+@pytest.mark.parametrize("tag", FAMILIAR)
+def test_one_form_of_address(tag: str) -> None:
+    """Visitors are addressed politely everywhere, and never by `du` or `tú`."""
+    catalog = read_catalog(FRAMEWORK.po(parse_locale(tag)), parse_locale(tag))
+    texts = [text for one in catalog for text in ([one.string] if isinstance(one.string, str) else one.string)]
+    assert [text for text in texts[1:] if re.search(FAMILIAR[tag], text, re.IGNORECASE)] == []

@@ -3,6 +3,7 @@
 import logging
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
+from demijohn._lib.translation import gettext as _
 from demijohn.admin.naming import text_key
 from demijohn.errors import Forbidden
 from demijohn.http import Request
@@ -106,7 +107,7 @@ class Visit:
         """
         of = "" if obj is None else f" ({obj!r})"
         logger.warning("Refused %r to %s: %s %s%s", what, self.user, self.request.method, self.request.path, of)
-        raise Forbidden("Your account may not do this.")
+        raise Forbidden(_("Your account may not do this."))
 
     def note(self, what: str) -> None:
         """Log a part of a request that names what there is not."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from weakref import WeakSet
 
 from demijohn._lib.sentinels import MISSING
-from demijohn.app import url_for
+from demijohn.app import current, flash, url_for
 from demijohn.app.failures import problem_response
 from demijohn.auth import checking, logins
 from demijohn.auth.guards import AccessGuard
@@ -17,6 +17,7 @@ from demijohn.auth.throttle import Throttle
 from demijohn.errors import ConfigurationError
 from demijohn.http import URL, Connection, Request, redirect
 from demijohn.schema import Field, records_of
+from demijohn.sessions import Session
 from demijohn.types import SessionCookie
 
 if TYPE_CHECKING:
@@ -203,6 +204,9 @@ class Auth(Generic[U]):
     async def _send_to_login(self, request: Request, error: logins.LoginRequired) -> Any:
         if self.prefix is None or not (request.is_htmx or request.accept.prefers_page):
             return problem_response(error, request)
+        if error.reason:
+            await current.resolve(Session)
+            flash(error.reason, "warning")
         if request.htmx:
             # The login page is no part of another page: the whole one goes there, and back to where it was.
             try:
@@ -212,13 +216,15 @@ class Auth(Generic[U]):
             answer = problem_response(error, request)
             answer.headers["hx-redirect"] = self._way_in(error, path)
             return answer
-        comes_back = request.method in ("GET", "HEAD")
-        if isinstance(error, logins.FreshLoginRequired):  # of a page that was open too long: it is shown again
-            comes_back = comes_back or "GET" in request.route.methods
+        comes_back = request.method in ("GET", "HEAD") or self._is_page(request)
         path = f"{request.root_path}{request.path}" if comes_back else ""
         if path and request.query_string:
             path += f"?{request.query_string.decode('latin-1')}"
         return redirect(self._way_in(error, path), status=303)
+
+    def _is_page(self, request: Request) -> bool:
+        """Return whether what was sent to a route came from its own page, which can be shown again."""
+        return request.route is not None and "GET" in request.route.methods
 
     def _way_in(self, error: logins.LoginRequired, path: str) -> str:
         if not isinstance(error, logins.FreshLoginRequired):

@@ -5,6 +5,7 @@ from typing import Any, TypeVar, overload
 from weakref import WeakSet
 
 from demijohn._lib.source import place_of
+from demijohn._lib.translation import gettext as _
 from demijohn.auth.logins import require_fresh_login
 from demijohn.errors import ConfigurationError, Forbidden
 from demijohn.http import Connection
@@ -84,7 +85,7 @@ class AccessGuard:
         user = await app.scope_of(request).get(app.batteries["auth"].model)
         for permission in self.permissions:
             if not user.can(permission):
-                raise Forbidden("You may not do that.")
+                raise Forbidden(_("You may not do this."))
         if self.fresh is not None:
             await require_fresh_login(self.fresh)
 

@@ -6,6 +6,7 @@ import time
 from typing import Any, TypeVar
 
 from demijohn._lib.later import hashlib
+from demijohn._lib.translation import gettext as _
 from demijohn.app import Unit, current
 from demijohn.app.context import find_unit
 from demijohn.auth.models import User, new_stamp, normalize_email
@@ -37,17 +38,23 @@ logger = logging.getLogger("demijohn.security")
 
 
 class LoginRequired(Unauthorized):
-    """401: somebody has to log in first; a browser is sent to the login page."""
+    """401: somebody has to log in first; a browser is sent to the login page.
 
-    def __init__(self, detail: str = "Log in first.") -> None:
-        super().__init__(detail)
+    Args:
+        reason: Why, in words for the visitor: the login page says it.
+    """
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = reason
+        super().__init__(reason or _("Log in first."))
 
 
 class FreshLoginRequired(LoginRequired):
     """401: the login is too old for this; a browser is asked for the password again."""
 
     def __init__(self) -> None:
-        super().__init__("Give your password again first.")
+        super().__init__(_("Give your password again first."))
+        self.reason = ""  # the page that asks for it says so itself
 
 
 FRESH = 15 * 60.0
@@ -66,7 +73,10 @@ async def require_fresh_login(seconds: float = FRESH) -> None:
 
 
 async def renew_login(user: User) -> None:
-    """Count the login of the present session from now on; whoever calls it has asked for the password."""
+    """Count the login of the present session from now on; whoever calls it has asked for the password.
+
+    Where the stamp of the user has changed, the session goes on.
+    """
     session = await current.resolve(Session)
     session.rotate()
     session[KEY] = [key_of(user), user.session_stamp, int(time.time())]

@@ -149,6 +149,11 @@ class User(_Holder, Model):
         self.password_hash = password_hash
         self.session_stamp = new_stamp()
 
+    @property
+    def has_password(self) -> bool:
+        """Return whether they have a password; who comes in another way may have none."""
+        return not self.password_hash.startswith("!") and self.password_hash != ""  # "!" is Django's sign for none
+
     async def check_password(self, password: str) -> bool:
         """Return whether it is their password; who has none has no right one."""
         good, better = await passwords_here().hasher.verify(password, self.password_hash)

@@ -112,7 +112,7 @@ class Pages:
         if not request.accept.prefers_page:
             return Response(b"", 204)
         flash(_("You are logged out."), "success")
-        return redirect(self._home(request), status=303)
+        return redirect(self._next(request, request.query.get("next")), status=303)
 
     # -- a new account -------------------------------------------------------------------------------------------------
 
@@ -214,8 +214,13 @@ class Pages:
     # -- passwords -----------------------------------------------------------------------------------------------------
 
     async def password_change(self, request: Request) -> Any:
-        """Change the password of who is logged in; all their other sessions end (Any: as above)."""
+        """Change the password of who is logged in; all their other sessions end (Any: as above).
+
+        It asks for the old password, so it is a fresh login by itself. Who has none yet sets one by a link in a mail.
+        """
         user: User = await current.resolve(self.auth.model)
+        if not user.has_password:
+            return await self._first_password(request, user)
         form = self._password_change()
         if request.method != "POST":
             return self._page("password_change", form, email=user.email)
@@ -229,7 +234,7 @@ class Pages:
             return self._refuse(request, "password_change", form, email=user.email)
         await user.set_password(form.data.password)
         await user.save()
-        await logins.keep_session(user)
+        await logins.renew_login(user)
         logins.send("password-changed", user)
         await self._send(request, "password-changed", user, link=_url("auth.password_reset"))
         if not request.accept.prefers_page:
@@ -237,9 +242,32 @@ class Pages:
         flash(_("Your password is changed. All other sessions have ended."), "success")
         return redirect(self._home(request), status=303)
 
+    async def _first_password(self, request: Request, user: User) -> Any:
+        """Send a link to a first password: who holds a session alone must not choose it."""
+        form = self._button()
+        if request.method != "POST":
+            return self._page("password_first", form, email=user.email)
+        await fill_in(form, request)
+        if not form.is_valid:
+            return self._refuse(request, "password_first", form, email=user.email)
+        try:
+            await self.auth.throttle.ask(request)
+        except TooManyRequests as refusal:
+            return self._refuse(request, "password_first", form, refusal, email=user.email)
+        await self._send_link(request, "reset", user)
+        return self._told(
+            request, "password_first_done", _("We have sent you a mail. Follow the link in it."), email=user.email
+        )
+
     async def password_confirm(self, request: Request) -> Any:
         """Ask who is logged in for the password again, before what wants a fresh login (Any: as above)."""
         user: User = await current.resolve(self.auth.model)
+        if not user.has_password:
+            text = _("Your account has no password.")
+            if not request.accept.prefers_page:
+                raise Forbidden(text)
+            goes_to = self._next(request, request.query.get("next"), default="")
+            return self._page("password_none", text=text, goes_to=goes_to)
         form = self._password()
         if request.method != "POST":
             goes_to = self._next(request, request.query.get("next"), default="")
@@ -329,9 +357,11 @@ class Pages:
         user, texts = await self.links.find("email", token, self.auth.model, lock=request.method == "POST")
         if user is None:
             return self._bad_link(request, _url("auth.email_change"))
-        present: User = await current.resolve(self.auth.model)
+        present = await logins.current_user()
+        if present is None:
+            raise logins.LoginRequired(_("Log in to the account that is to have the new e-mail address."))
         if logins.key_of(present) != logins.key_of(user):
-            return self._bad_link(request, _url("auth.email_change"))
+            return self._of_another(request)
         (wanted,) = texts
         form = self._button()
         if request.method != "POST":
@@ -461,6 +491,14 @@ class Pages:
         if not request.accept.prefers_page:
             raise NotFound(text)
         return self._page("bad_link", status=404, text=text, again=again)
+
+    def _of_another(self, request: Request) -> Any:
+        """Refuse a good link to who is logged in as another user, and do not say whose it is."""
+        text = _("It belongs to another account than the one you are logged in with.")
+        if not request.accept.prefers_page:
+            raise Forbidden(text)
+        here = f"{request.root_path}{request.path}"
+        return self._page("wrong_account", self._button(), status=403, text=text, here=here)
 
 
 def _json(value: Any) -> bytes:

@@ -8,6 +8,7 @@ from sqlalchemy import inspect as sql_inspect
 from sqlalchemy.orm import Mapper
 
 from demijohn._lib.sentinels import MISSING
+from demijohn._lib.translation import gettext as _
 from demijohn.app.binders import Binder
 from demijohn.app.parameters import Body, HandlerParameter, Input
 from demijohn.app.reading import BodyReader
@@ -101,7 +102,7 @@ def _loader(model: type[Model], parameter: HandlerParameter) -> Callable[[Reques
         except ValueRefused:  # no row can have it
             found = None
         if found is None and not may_be_none:
-            raise NotFound(f"No such {model.__name__}.")
+            raise NotFound(_("No such %(name)s.", name=model.__name__))
         return found
 
     return load

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 from sqlalchemy import ColumnElement, Executable, Row, and_, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
+from demijohn._lib.translation import gettext as _
 from demijohn.db.ahead import loaded_ahead
 from demijohn.db.building import Building
 from demijohn.db.bulk import delete_rows, update_rows
@@ -298,7 +299,7 @@ class QuerySet(Building[M]):
         """
         found = await (self.one_or_none() if key is None else self.get(key))
         if found is None:
-            raise NotFound(f"No such {self._model.__name__}.")
+            raise NotFound(_("No such %(name)s.", name=self._model.__name__))
         return found
 
     async def in_bulk(self, keys: Sequence[Any] | None = None) -> dict[Any, M]:
