@@ -192,10 +192,6 @@ class App(Wiring):
 
         Any: a response, or an awaitable of one.
         """
-        if not is_open(self):
-            return None
-        if self.error_page is not None:
-            return self.error_page(request, error)
         return show_error(self, request, error)
 
     # -- the faces ------------------------------------------------------------------------------------------------

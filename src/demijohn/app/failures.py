@@ -112,7 +112,8 @@ async def respond_to(error: BaseException, request: Request, handlers: ErrorHand
         if handler is not None:
             return await _call(handler, error, request, encoder)
         if isinstance(error, HTTPError):
-            return problem_response(error, request)
+            wants_page = error.status in (404, 405) and Accept(request.headers.get("accept")).prefers_page
+            return (await _show(request, error) if wants_page else None) or problem_response(error, request)
         logger.error("%s %s failed", request.method, request.path, exc_info=error)
         if request.app is not None:
             request.app.note_failure(request, error)

@@ -77,7 +77,6 @@ class Wiring(Scaffold):
         self.drivers: list[Driver] = []
         self.observers: list[Observer] = []
         self.default_headers: list[tuple[bytes, bytes]] = []
-        self.error_page: Callable[[Request, BaseException], Any] | None = None
         self.pool = Pool("demijohn-handler", size=self.settings.threads)
         # What handlers wait for is let go in threads of its own, or both would wait for each other.
         self.finishing = Pool("demijohn-finishing", size=self.settings.threads, most_waiting=100_000)

@@ -17,6 +17,7 @@ from demijohn.debug.console import make_namespace, run_code
 from demijohn.debug.documents import as_markdown, as_problem
 from demijohn.debug.editor import Editor
 from demijohn.debug.grant import Grant, find_grant
+from demijohn.debug.missing import missing_page
 from demijohn.debug.page import Action, Link, Page, Panel, rows
 from demijohn.debug.panels import panel_html
 from demijohn.debug.redaction import redact, text_of
@@ -24,7 +25,7 @@ from demijohn.debug.report import describe, make_report
 from demijohn.debug.rules import COOKIE, Refused, check_call, check_peer, check_token, log_refusal
 from demijohn.debug.shelf import Kept, Shelf
 from demijohn.debug.toolbar import toolbar_of
-from demijohn.errors import NotFound
+from demijohn.errors import HTTPError, NotFound
 from demijohn.http import Request, Response
 from demijohn.schema import to_json
 
@@ -68,9 +69,15 @@ class Debugger:
     # -- answering a failure ------------------------------------------------------------------------------------------
 
     async def respond(self, request: Request, error: BaseException) -> Response | None:
-        """Return the answer for an exception, in the form that the client asked for."""
+        """Return the answer for an exception, in the form that the client asked for.
+
+        A 404 or 405 has a page that lists the routes, for browsers; other clients get what production sends.
+        """
         if not is_open(self.app):
             return None
+        if isinstance(error, HTTPError):
+            page = missing_page(self.app, request, error).encode("utf-8", "replace")
+            return Response(page, error.status, error.headers, content_type=_HTML)
         failure, steps = describe(error)
         report = make_report(failure, request, self.app)
         kept = Kept(report, panels=await self._panels(request), actions=[])

@@ -108,7 +108,7 @@ class Toolbar:
         self._names[request] = name
         nonce = csp_nonce(request)
         attributes = f' nonce="{nonce}"' if nonce else ""
-        safe = ' data-safe="yes"' if request.method in ("GET", "HEAD") and response.status < 400 else ""
+        safe = ' data-safe="yes"' if request.method in ("GET", "HEAD") else ""
         base = f"{request.root_path}{DEBUG_PATH}"
         script = (
             f'<script src="{base}/live.js"{attributes} data-base="{base}" data-request="{name}"'
