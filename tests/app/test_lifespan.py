@@ -143,8 +143,10 @@ async def test_a_part_that_cannot_be_committed_is_ended() -> None:
     log: list[str] = []
 
     def client() -> Iterator[Client]:
-        yield Client()
-        log.append("client closed")
+        try:
+            yield Client()
+        finally:
+            log.append("client closed")
 
     app.provide(Client, client)
 
@@ -171,8 +173,10 @@ async def test_what_fails_at_its_end_after_a_failed_commit_cleans_up() -> None:
     log: list[str] = []
 
     def client() -> Iterator[Client]:
-        yield Client()
-        log.append("client closed")
+        try:
+            yield Client()
+        finally:
+            log.append("client closed")
 
     app.provide(Client, client)
 

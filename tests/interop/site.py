@@ -61,6 +61,34 @@ async def boom() -> str:
     raise ValueError("the secret is 42")
 
 
+@app.get("/raises/{what}")
+def raises(what: str) -> str:
+    """Raise what would end the worker of a server that hears of it."""
+    raise {
+        "exit": SystemExit,
+        "interrupt": KeyboardInterrupt,
+        "generator": GeneratorExit,
+        "cancelled": asyncio.CancelledError,
+    }[what]
+
+
+@app.get("/raises-late/{what}")
+async def raises_late(what: str) -> StreamResponse:
+    """Raise the same in the middle of a stream."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"one"
+        await asyncio.sleep(0)
+        raises(what)
+
+    return StreamResponse(pieces(), content_type="text/plain")
+
+
+@app.get("/process")
+async def process() -> int:
+    return os.getpid()
+
+
 @app.websocket("/echo")
 async def echo(socket: WebSocket) -> None:
     await socket.accept()

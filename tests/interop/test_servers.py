@@ -1,5 +1,6 @@
 """The app under servers of other people: ASGI under three of them, WSGI under two."""
 
+import http.client
 import json
 import signal
 import subprocess
@@ -84,10 +85,23 @@ def check_http(base: str) -> None:
     assert get(f"{base}/nothing")[0] == 404
 
 
+def check_exits(base: str) -> None:
+    """Whatever a handler raises, the worker that answered goes on."""
+    worker = get(f"{base}/process")
+    for what in ("exit", "interrupt", "generator", "cancelled"):
+        assert get(f"{base}/raises/{what}")[0] == 500
+        try:
+            assert get(f"{base}/raises-late/{what}") == (200, b"one")  # wsgiref says no length, and tells no more
+        except (OSError, http.client.HTTPException):
+            pass  # cut, as it has to be
+        assert get(f"{base}/process") == worker
+
+
 @pytest.mark.parametrize("base", ASGI.values(), ids=ASGI.keys(), indirect=True)
 def test_asgi(base: str) -> None:
     """Requests, bodies, streams, tasks and WebSockets behave alike under every server."""
     check_http(base)
+    check_exits(base)
     with connect(base.replace("http", "ws") + "/echo", origin=Origin(base)) as socket:
         socket.send("hello")
         assert socket.recv(timeout=5) == "HELLO"
@@ -97,3 +111,4 @@ def test_asgi(base: str) -> None:
 def test_wsgi(base: str) -> None:
     """The WSGI face answers as the ASGI one does."""
     check_http(base)
+    check_exits(base)

@@ -185,6 +185,95 @@ async def late_failure() -> str:
     raise AssertionError("later")
 
 
+class Fatal(BaseException):
+    """What is no `Exception`, and none of Python's own."""
+
+
+async def raise_it(what: str) -> None:
+    """Raise something of one of the classes that are no `Exception`, or close to none."""
+    if what == "cancelled-child":
+        child = asyncio.create_task(asyncio.sleep(60))
+        await asyncio.sleep(0)
+        child.cancel()
+        await child
+    if what == "cancels-itself":
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+    raise {
+        "cancelled": asyncio.CancelledError,
+        "exit": SystemExit,
+        "interrupt": KeyboardInterrupt,
+        "generator": GeneratorExit,
+        "stop": StopIteration,
+        "group": BaseExceptionGroup("several", [Fatal()]),
+    }[what]
+
+
+@app.get("/raises/{what}")
+async def raises(what: str) -> str:
+    await raise_it(what)
+    return "not reached"
+
+
+@app.get("/raises-sync/{what}")
+def raises_sync(what: str) -> str:
+    wait(raise_it(what))
+    return "not reached"
+
+
+RELEASE: list[asyncio.Event] = []
+
+
+async def note_end(unit: object, error: BaseException | None) -> None:
+    """Note the end of a unit of work, as a database would."""
+    if isinstance(unit, Request) and unit.path.startswith("/outlives"):
+        events.append("committed" if error is None else "rolled back")
+
+
+app.before_send.append(note_end)
+
+
+async def be_long(kind: str) -> None:
+    released = asyncio.Event()
+    RELEASE.append(released)
+    events.append(f"{kind} began")
+    await released.wait()
+    events.append(f"{kind} wrote")
+
+
+@app.get("/outlives/async")
+async def outlives() -> str:
+    """Takes until `/release` is asked for."""
+    await be_long("async")
+    return "ok"
+
+
+@app.get("/outlives/sync")
+def outlives_sync() -> str:
+    wait(be_long("sync"))
+    return "ok"
+
+
+@app.get("/release")
+async def release() -> str:
+    while RELEASE:
+        RELEASE.pop().set()
+    return "ok"
+
+
+@app.route("/listens", methods=["GET", "POST"])
+async def listens(request: Request) -> str:
+    """Ends when its client has left."""
+    size = len(await request.body())
+    events.append(f"listens {request.method} {size}")
+    while not request.is_disconnected():
+        await asyncio.sleep(0.01)
+    events.append(f"left {request.method}")
+    return "ok"
+
+
 @app.get("/sync")
 def sync() -> str:
     """A plain function runs in a thread, and may wait for what is asynchronous in the request's own task."""

@@ -204,6 +204,54 @@ def test_a_stream_ends_when_the_client_leaves(served: Served) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.parametrize("path", ["raises", "raises-sync"])
+@pytest.mark.parametrize(
+    "what",
+    ["cancelled-child", "cancelled", "cancels-itself", "exit", "interrupt", "generator", "stop", "group"],
+)
+def test_whatever_is_raised_is_a_500(served: Served, path: str, what: str) -> None:
+    """A failure of any class is answered, and the process that answers next is the same."""
+    before = served.get("/pid").text
+    assert served.get(f"/{path}/{what}").status_code == 500
+    assert served.get("/pid").text == before
+
+
+def told(served: Served, what: str, *, times: int = 1) -> bool:
+    """Wait until the app has noted something so often."""
+    end = time.monotonic() + 30
+    while served.get("/events").json().count(what) < times:
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
+    return True
+
+
+def leave_after(served: Served, request: bytes, mark: str) -> None:
+    """Send a request, and leave once its handler has begun."""
+    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as client:
+        client.sendall(request)
+        assert told(served, mark)
+
+
+@pytest.mark.parametrize("kind", ["async", "sync"])
+def test_a_client_that_leaves_cancels_no_handler(served: Served, kind: str) -> None:
+    """The handler goes on to its end, and its unit of work is committed as a whole."""
+    commits = served.get("/events").json().count("committed")
+    leave_after(served, b"GET /outlives/%b HTTP/1.1\r\nHost: localhost\r\n\r\n" % kind.encode(), f"{kind} began")
+    assert served.get("/release").text == "ok"
+    assert told(served, f"{kind} wrote")
+    assert told(served, "committed", times=commits + 1)
+    assert "rolled back" not in served.get("/events").json()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_handler_may_ask_whether_its_client_has_left(served: Served, method: str) -> None:
+    """`is_disconnected` comes to know it under every server."""
+    head = f"{method} /listens HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: none\r\n"
+    head += "Content-Length: 3\r\n\r\nabc" if method == "POST" else "\r\n"
+    leave_after(served, head.encode(), f"listens {method} {3 if method == 'POST' else 0}")
+    assert told(served, f"left {method}")
+
+
 def test_work_after_the_response_is_done(served: Served) -> None:
     """What was put off until after the response runs, and does not keep the client waiting."""
     assert served.get("/after").text == "ok"

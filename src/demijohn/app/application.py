@@ -11,7 +11,7 @@ from demijohn._lib.source import caller
 from demijohn.app.asgi import answer_http, run_lifespan
 from demijohn.app.builder import Builder
 from demijohn.app.checks import CheckMessage
-from demijohn.app.context import Unit
+from demijohn.app.context import Unit, is_ending
 from demijohn.app.debug_door import is_open, show_error
 from demijohn.app.dispatch import Runner
 from demijohn.app.scaffold import folder, root_of
@@ -66,6 +66,7 @@ class App(Wiring):
         security: Security | None = None,
     ) -> None:
         super().__init__(Settings.load() if settings is None else settings, slash=slash)
+        self.services.run_sync = self.run_sync
         self.services.provide(App, value=self)
         self.services.provide(type(self), value=self)
         if security is not None:
@@ -244,10 +245,14 @@ class App(Wiring):
     async def shutdown(self) -> None:
         """Tell open sockets, end what began at the start-up, and let the threads go."""
         self.drain()
-        await self.lifespan.stop()
-        await self.services.stop()
-        self.processes.close()
-        self._starting = None
+        try:
+            await self.lifespan.stop()
+        finally:
+            try:
+                await self.services.stop()
+            finally:
+                self.processes.close()
+                self._starting = None
 
     def drain(self) -> None:
         """Tell streams and sockets that the server is going; sockets are closed with 1001."""
@@ -255,14 +260,27 @@ class App(Wiring):
         say_good_bye(self.sockets)
 
     async def end_unit(self, unit: Unit, error: BaseException | None) -> None:
-        """Commit what a command, task or script did, or roll it back; clean up."""
+        """Commit what a command, task or script did, or roll it back; clean up.
+
+        Nothing keeps what is left from its turn. The first failure is raised in the end, unless `error` came before it.
+        """
+        failure = error
         try:
             for finish in self.before_send:
                 await finish(unit, error)
-        finally:
-            endings, unit.ending = unit.ending, None
-            for ending in reversed(endings or ()):
+        except BaseException as refused:
+            failure = refused
+        if unit.services is not None:
+            unit.services.error = failure
+        endings, unit.ending = unit.ending, None
+        for ending in reversed(endings or ()):
+            try:
                 await ending()
+            except BaseException as failed:
+                if failure is None or is_ending(failed, unit):
+                    failure = failed
+        if failure is not None and failure is not error:
+            raise failure
 
     def context(self) -> "AppContext":
         """Start the app for a script and open one unit of work, by `with` or `async with`.

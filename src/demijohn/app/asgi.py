@@ -66,12 +66,15 @@ def request_from(scope: Scope, receive: Receive, app: Any) -> Request:
 class _Exchange:
     """One HTTP exchange over ASGI: reads the body, writes the response, and notices when the client leaves."""
 
-    __slots__ = ("_gone", "_receive", "_request", "_send", "_whole", "started")
+    __slots__ = ("_gone", "_loop", "_receive", "_request", "_send", "_streaming", "_watcher", "_whole", "started")
 
     def __init__(self, request: Request, receive: Receive, send: Send) -> None:
         self._request = request
         self._receive = receive
         self._send = send
+        self._loop = asyncio.get_running_loop()
+        self._streaming: asyncio.Task[Any] | None = None
+        self._watcher: asyncio.Future[None] | None = None
         self._whole = False
         self._gone = False
         self.started = False
@@ -88,6 +91,21 @@ class _Exchange:
             if body:
                 return body
         return b""
+
+    def look(self) -> None:
+        """Watch from now on whether the client leaves, once nothing more of its body can come; from any thread."""
+        if self._watcher is None and (self._whole or _is_bodyless(self._request)):
+            self._whole = True
+            self._loop.call_soon_threadsafe(self._begin_watching)
+
+    def _begin_watching(self) -> None:
+        if self._watcher is None:
+            self._watcher = asyncio.ensure_future(self._watch())
+
+    def end(self) -> None:
+        """Stop watching: the request is over."""
+        if self._watcher is not None:
+            self._watcher.cancel()
 
     async def write(self, response: Response) -> None:
         request = self._request
@@ -110,7 +128,11 @@ class _Exchange:
 
     async def _stream(self, start: MutableMapping[str, Any], response: StreamResponse) -> None:
         """Send a stream; it ends when the client leaves."""
-        watcher = asyncio.ensure_future(self._watch(asyncio.current_task()))
+        if self._request._disconnected:
+            await response.aclose()
+            return
+        task = self._streaming = asyncio.current_task()
+        self._begin_watching()
         try:
             await self._send(start)
             async for chunk in response.body_iterator:
@@ -118,17 +140,17 @@ class _Exchange:
                     await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
             await self._send({"type": "http.response.body", "body": b""})
         except asyncio.CancelledError:
-            task = asyncio.current_task()
             if not self._gone or task is None:
                 raise
             task.uncancel()
         except OSError:
             self._request._disconnected = True
         finally:
-            watcher.cancel()
+            self._streaming = None
+            self.end()
             await response.aclose()
 
-    async def _watch(self, task: "asyncio.Task[Any] | None") -> None:
+    async def _watch(self) -> None:
         try:
             while True:
                 message = await self._receive()
@@ -137,8 +159,8 @@ class _Exchange:
         except Exception:
             logger.debug("The server failed while waiting for the client to leave", exc_info=True)
         self._gone = self._request._disconnected = True
-        if task is not None:
-            task.cancel()
+        if self._streaming is not None:
+            self._streaming.cancel()
 
 
 async def answer_http(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
@@ -152,6 +174,7 @@ async def answer_http(app: Any, scope: Scope, receive: Receive, send: Send) -> N
         return
     exchange = _Exchange(request, receive, send)
     request._receiver = exchange.read
+    request._look = exchange.look
     try:
         await app.handle(request, exchange.write)
     except Exception:
@@ -159,6 +182,18 @@ async def answer_http(app: Any, scope: Scope, receive: Receive, send: Send) -> N
             raise
         logger.exception("%s %s failed outside of its handler", request.method, request.path)
         await exchange.write(Response(b"Internal Server Error", 500, content_type="text/plain; charset=utf-8"))
+    finally:
+        exchange.end()
+
+
+def _is_bodyless(request: Request) -> bool:
+    """Return whether the head says that no body follows; HTTP/2 may send one unannounced."""
+    headers = request.headers
+    return (
+        request.http_version in ("1.0", "1.1")
+        and headers.get("content-length", "0") == "0"
+        and "transfer-encoding" not in headers
+    )
 
 
 async def run_lifespan(

@@ -1,18 +1,16 @@
 """Where code stands: the request or unit that is running, and `wait` for code that cannot await."""
 
+import threading
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from demijohn._lib.concurrency import find_servant
 from demijohn._lib.later import asyncio
 from demijohn.errors import OutsideContext
 from demijohn.http import Connection, Request, Scratch, StateKey
 
-if TYPE_CHECKING:
-    from demijohn.app.services import ServiceScope
-
-__all__ = ["Current", "Unit", "current", "find_unit", "running", "wait"]
+__all__ = ["Current", "Unit", "current", "find_unit", "is_ending", "running", "wait"]
 
 T = TypeVar("T")
 
@@ -28,7 +26,8 @@ class Unit:
     def __init__(self, app: Any, name: str) -> None:
         self.app = app
         self.name = name
-        self.services: ServiceScope | None = None
+        self.services: Any = None
+        """The scope of its services, opened at first use (Any: it lives above)."""
         self.ending: list[Callable[[], Any]] | None = None
         self.g = Scratch()
         self._states: dict[StateKey[Any], Any] = {}
@@ -40,6 +39,30 @@ running: ContextVar[Connection | Unit | None] = ContextVar("demijohn_unit", defa
 def find_unit() -> Connection | Unit | None:
     """Return the request, socket, command, task or script that is running, or None."""
     return running.get()
+
+
+def is_ending(error: BaseException, unit: Any) -> bool:
+    """Return whether an exception ends what runs from outside, and is no failure of its code (Any: a request or unit).
+
+    Its task is cancelled, its coroutine is closed, or a person pressed Ctrl-C. What code raises by itself is a failure,
+    whatever the class: a child that was cancelled, `sys.exit()`, a `GeneratorExit` of its own.
+    """
+    if isinstance(error, Exception | SystemExit):
+        return False
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # the loop turns no more
+        return True
+    if isinstance(error, asyncio.CancelledError):
+        return task is None or task.cancelling() > 0
+    if isinstance(error, GeneratorExit):
+        # Whoever closes a coroutine does so in a context of his own.
+        return running.get() is not unit
+    if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+        import signal
+
+        return signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    return False
 
 
 class Current:

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 from demijohn._lib.concurrency import Lease, Pool, leased, run_in_thread
 from demijohn._lib.later import asyncio, inspect, logger_of
 from demijohn._lib.translation import gettext
-from demijohn.app.context import find_unit, running
+from demijohn.app.context import find_unit, is_ending, running
 from demijohn.app.encoding import HTML, TEXT, Encoder
+from demijohn.app.ending import as_failure, end_unit
 from demijohn.app.failures import ErrorHandlers, respond_to
 from demijohn.app.formats import Answers
 from demijohn.app.hooks import HookCall
@@ -28,7 +29,7 @@ from demijohn.middleware import Answered, Guard, guards_for
 from demijohn.middleware.exchange import fields_of
 from demijohn.middleware.marks import Marks, ResponseHook
 
-__all__ = ["Call", "Runner", "Surroundings", "compile_runner", "end_unit", "run_call"]
+__all__ = ["Call", "Runner", "Surroundings", "compile_runner", "run_call"]
 
 Runner: TypeAlias = Callable[[Request, Callable[[Response], Awaitable[None] | None]], Coroutine[Any, Any, None]]
 Next: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -193,8 +194,8 @@ def compile_runner(
     if signals is not None:
         source.write("signals.request_finished.send(request.app, request=request, response=response)")
     source.depth = 1
-    source.write("except SystemExit as exited:")
-    source.write("    raise RuntimeError('The code of a request called sys.exit().') from exited")
+    source.names["as_failure"] = as_failure
+    source.write("except BaseException as left:", "    raise as_failure(left, request)")
     source.write("finally:")
     source.depth = 2
     if around.torn_down:
@@ -504,9 +505,10 @@ surround_streams(_as_handlers_are)
 
 
 async def _fail(request: Request, error: BaseException, *, around: Surroundings, signals: Any) -> Response:
-    """Roll back and ask the error handlers; what is no `Exception` goes on upwards.
+    """Roll back and ask the error handlers; what ends the task from outside goes on upwards.
 
-    But for `sys.exit()`: one request cannot end the process of all others, and a task that exits would end their loop.
+    Whatever else the code of a request raises is its failure, `sys.exit()` included: one request cannot end the process
+    of all others.
     """
     timed_out = isinstance(error, asyncio.CancelledError) and request.timed_out
     if request.services is not None:
@@ -516,13 +518,13 @@ async def _fail(request: Request, error: BaseException, *, around: Surroundings,
             await finish(request, error)
         except Exception:
             logger.exception("Rolling back %s %s failed", request.method, request.path)
-    if not isinstance(error, Exception | SystemExit):
-        if not timed_out:
-            raise error
+    if timed_out:
         task = asyncio.current_task()
         if task is not None:
             task.uncancel()
         error = ServiceUnavailable(gettext("The request took too long."), headers=[("retry-after", "1")])
+    elif is_ending(error, request):
+        raise error
     if isinstance(error, Answered):
         return error.response
     if signals is not None:
@@ -553,34 +555,6 @@ async def run_call(call: Call, unit: Any, around: Surroundings) -> Any:
     if call.gather is None:
         raise TypeError("A call has either `whole` or `gather`.")
     return await _in_thread(around.pool, around.drivers, "a socket", call.function, *await call.gather(unit))
-
-
-async def end_unit(torn_down: Sequence[HookCall], request: Any, error: BaseException | None) -> None:
-    """Clean up after the response: the youngest service first, then tear-down hooks, then what those asked for.
-
-    Nothing here can change the answer.
-    """
-    if error is not None and request.services is not None:
-        request.services.error = error
-    await _clean_up(request)
-    for hook in reversed(torn_down):
-        try:
-            await hook.run(request, error)
-        except (Exception, SystemExit):
-            logger.exception("The tear-down of %s %s failed", request.method, request.path)
-    if request.ending is not None:
-        await _clean_up(request)
-
-
-async def _clean_up(request: Any) -> None:
-    endings, request.ending = request.ending, None
-    for ending in reversed(endings or ()):
-        try:
-            result: Any = ending()
-            if inspect.isawaitable(result):
-                await result
-        except (Exception, SystemExit):
-            logger.exception("Cleaning up after %s %s failed", request.method, request.path)
 
 
 def _chain(around: Sequence[Callable[..., Any]], answer: Next) -> Next:

@@ -7,6 +7,7 @@ from demijohn._lib.concurrency import PoolFull
 from demijohn._lib.later import html, inspect, logger_of
 from demijohn._lib.translation import get_direction, get_language, gettext
 from demijohn._lib.translation import gettext_noop as _
+from demijohn.app.context import is_ending
 from demijohn.app.hooks import ERROR, HookCall
 from demijohn.app.services import Services
 from demijohn.errors import HTTPError, InternalServerError, ServiceUnavailable
@@ -126,7 +127,9 @@ async def respond_to(error: BaseException, request: Request, handlers: ErrorHand
     except PoolFull:
         # There is no thread for a `def` handler of the error either.
         return problem_response(error if isinstance(error, HTTPError) else InternalServerError(), request)
-    except Exception as second:
+    except BaseException as second:
+        if is_ending(second, request):
+            raise
         if isinstance(second, HTTPError) and second is not error:
             return problem_response(second, request)
         logger.exception("The error handler of %s %s failed", request.method, request.path)

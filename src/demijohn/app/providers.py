@@ -102,6 +102,15 @@ def no_yield(provider: Provider) -> ConfigurationError:
     )
 
 
+def yielded_twice(provider: Provider) -> ConfigurationError:
+    return ConfigurationError(
+        f"The factory {name_of(provider.factory)} ({provider.place}) yielded twice.",
+        why="What stands behind its `yield` cleans up.",
+        fix="Let every way through it come to one `yield`.",
+        code="DJN-216",
+    )
+
+
 def hidden_coroutine(provider: Provider) -> ConfigurationError:
     return ConfigurationError(
         f"The factory {name_of(provider.factory)} ({provider.place}) is a plain function and returned a coroutine.",

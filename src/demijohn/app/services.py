@@ -1,7 +1,8 @@
 """Services: values that handlers, commands, tasks and tests ask for by type, with a scope and a clean-up."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import CoroutineType
 from typing import Any, TypeVar, cast
 
@@ -12,6 +13,7 @@ from demijohn._lib.text import listing
 from demijohn.app.binders import Binders
 from demijohn.app.binding import plan
 from demijohn.app.compiler import compile_call
+from demijohn.app.context import is_ending
 from demijohn.app.formats import Formats
 from demijohn.app.parameters import Input
 from demijohn.app.plans import Plan
@@ -25,6 +27,7 @@ from demijohn.app.providers import (
     no_yield,
     shown,
     unusable,
+    yielded_twice,
 )
 from demijohn.app.signatures import name_of, return_type
 from demijohn.errors import ConfigurationError, OutsideContext
@@ -44,6 +47,8 @@ class Services:
         self.binders = Binders() if binders is None else binders
         self.formats = Formats()
         self.need: Callable[[str], object] | None = None
+        self.run_sync: Callable[..., Awaitable[Any]] | None = None
+        """Runs a sync function in a thread, with `wait`; the app's (Any: what the function returns)."""
         self._providers: dict[Any, Provider] = {}
         self._app_scope = ServiceScope(self, None, kind="app")
 
@@ -294,10 +299,12 @@ class Services:
         self.check()
 
     async def stop(self) -> None:
-        """Clean up what lives as long as the app."""
-        await self._app_scope.close()
-        for provider in self._providers.values():
-            provider.lock = None  # the next start may be on another loop
+        """Clean up what lives as long as the app; the first failure is raised at the end."""
+        try:
+            await self._app_scope.close()
+        finally:
+            for provider in self._providers.values():
+                provider.lock = None  # the next start may be on another loop
 
 
 class ServiceScope:
@@ -316,7 +323,7 @@ class ServiceScope:
         self._kind = kind
         self.made: dict[Any, Any] = {}
         self.error: BaseException | None = None
-        self._cleanups: list[tuple[Provider, Any, bool]] | None = None
+        self._cleanups: list[tuple[Provider, Any]] | None = None
 
     async def get(self, service: type[T]) -> T:
         """Return the service of a type, made at the first call.
@@ -377,27 +384,48 @@ class ServiceScope:
             return MISSING
 
     async def close(self, error: BaseException | None = None) -> None:
-        """Clean up, the youngest first.
+        """Clean up, the youngest first, sync generators in a thread.
 
-        One that fails is logged, and does not keep the others from it.
+        One that fails is logged with its name, and does not keep the others from it. What a request answers stands: its
+        failures are told to those who listen. Elsewhere the first is raised once all is done, unless `error` is what
+        ended the unit.
         """
         cleanups, self._cleanups = self._cleanups, None
         self.made.clear()
         error = error or self.error
+        first: BaseException | None = None
+        ended: BaseException | None = None
         while cleanups:
-            provider, generator, threaded = cleanups.pop()
+            provider, generator = cleanups.pop()
             try:
-                if provider.style == "async generator":
-                    await _finish_async(generator, error)
-                elif threaded and self.unit is not None:
-                    await self.unit.app.run_sync(lambda generator=generator: _finish(generator, error), finishing=True)
-                else:
-                    _finish(generator, error)
-            except _YieldedTwice:
-                logger.error("The factory %s (%s) yielded twice", name_of(provider.factory), provider.place)
-            except (Exception, SystemExit) as failure:
-                if failure is not error:
-                    logger.exception("Cleaning up %s (%s) failed", name_of(shown(provider.key)), provider.place)
+                await self._finish(provider, generator, error)
+            except BaseException as failure:
+                if is_ending(failure, self.unit):
+                    ended = failure
+                elif failure is not error:
+                    name = name_of(shown(provider.key))
+                    logger.error("Cleaning up %s (%s) failed", name, provider.place, exc_info=failure)
+                    failure.add_note(f"Raised by the clean-up of the service {name} ({provider.place}).")
+                    if isinstance(self.unit, Connection) and self.unit.app is not None:
+                        self.unit.app.note_failure(self.unit, failure)
+                    else:
+                        first = first or failure
+        if ended is not None:
+            raise ended
+        if first is not None and error is None:
+            raise first
+
+    async def _finish(self, provider: Provider, generator: Any, error: BaseException | None) -> None:
+        """Run one clean-up; that of a sync generator may block and `wait`, whoever asked for the service."""
+        run_sync = self._services.run_sync
+        if provider.style == "async generator":
+            is_over = await _finish_async(generator, error)
+        elif run_sync is not None:
+            is_over = await run_sync(partial(_finish, generator, error), finishing=True)
+        else:
+            is_over = _finish(generator, error)
+        if not is_over:
+            raise yielded_twice(provider)
 
     def _provider(self, service: Any) -> Provider:
         services = self._services
@@ -434,7 +462,7 @@ class ServiceScope:
         if provider.style == "async generator":
             made = await self._enter_async(provider, made)
         elif provider.style == "generator":
-            made = self._enter(provider, made, threaded=False)
+            made = self._enter(provider, made)
         elif made.__class__ is CoroutineType:
             made = await made
         return self._keep(provider, made)
@@ -448,7 +476,7 @@ class ServiceScope:
         assert provider.bind is not None  # noqa: S101 - what is sync has a factory
         made = provider.bind(self.unit, self)
         if provider.style == "generator":
-            made = self._enter(provider, made, threaded=find_servant() is not None)
+            made = self._enter(provider, made)
         elif made.__class__ is CoroutineType:
             if awaiting:
                 return made
@@ -459,12 +487,12 @@ class ServiceScope:
             made = servant.wait(made)
         return self._keep(provider, made)
 
-    def _enter(self, provider: Provider, generator: Any, *, threaded: bool) -> Any:
+    def _enter(self, provider: Provider, generator: Any) -> Any:
         try:
             made = next(generator)
         except StopIteration:
             raise no_yield(provider) from None
-        self._remember(provider, generator, threaded)
+        self._remember(provider, generator)
         return made
 
     async def _enter_async(self, provider: Provider, generator: Any) -> Any:
@@ -472,10 +500,10 @@ class ServiceScope:
             made = await anext(generator)
         except StopAsyncIteration:
             raise no_yield(provider) from None
-        self._remember(provider, generator, False)
+        self._remember(provider, generator)
         return made
 
-    def _remember(self, provider: Provider, generator: Any, threaded: bool) -> None:
+    def _remember(self, provider: Provider, generator: Any) -> None:
         if self._cleanups is None:
             self._cleanups = []
             if self._kind == "unit":
@@ -484,40 +512,47 @@ class ServiceScope:
                     self.unit.ending = [self.close]
                 else:
                     self.unit.ending.append(self.close)
-        self._cleanups.append((provider, generator, threaded))
+        self._cleanups.append((provider, generator))
 
 
-class _YieldedTwice(Exception):
-    pass
-
-
-def _finish(generator: Any, error: BaseException | None) -> None:
+def _finish(generator: Any, error: BaseException | None) -> bool:
+    """Let a generator run to its end, and return whether it did (Any: a generator)."""
     try:
         if error is None:
             next(generator)
         else:
             generator.throw(error)
     except StopIteration:
-        return
+        return True
     except BaseException as failure:
-        if failure is not error:
+        if not _is_same(failure, error):
             raise
-        return
+        return True
     generator.close()
-    raise _YieldedTwice
+    return False
 
 
-async def _finish_async(generator: Any, error: BaseException | None) -> None:
+async def _finish_async(generator: Any, error: BaseException | None) -> bool:
+    """Do the same with an async generator (Any: that)."""
     try:
         if error is None:
             await anext(generator)
         else:
             await generator.athrow(error)
     except StopAsyncIteration:
-        return
+        return True
     except BaseException as failure:
-        if failure is not error:
+        if not _is_same(failure, error):
             raise
-        return
+        return True
     await generator.aclose()
-    raise _YieldedTwice
+    return False
+
+
+def _is_same(failure: BaseException, error: BaseException | None) -> bool:
+    """Return whether a generator let through what was thrown into it; it cannot raise a StopIteration as it is."""
+    return failure is error or (
+        isinstance(error, StopIteration | StopAsyncIteration)
+        and isinstance(failure, RuntimeError)
+        and failure.__cause__ is error
+    )

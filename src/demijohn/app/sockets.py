@@ -6,8 +6,9 @@ from typing import Any, TypeAlias
 from demijohn._lib.concurrency import Lease
 from demijohn._lib.later import asyncio, logger_of
 from demijohn.app.asgi import read_path
-from demijohn.app.context import running
-from demijohn.app.dispatch import Call, Surroundings, end_unit, run_call
+from demijohn.app.context import is_ending, running
+from demijohn.app.dispatch import Call, Surroundings, run_call
+from demijohn.app.ending import end_unit
 from demijohn.app.failures import problem_response
 from demijohn.errors import HTTPError, MalformedBody, NotFound, ValidationFailed
 from demijohn.http import WebSocket, WebSocketDisconnect
@@ -90,7 +91,9 @@ async def _finish(socket: WebSocket, around: Surroundings, error: BaseException 
 
 
 async def _end_badly(socket: WebSocket, error: BaseException) -> None:
-    """Refuse or close a socket after an exception or `sys.exit()`; what is neither goes on upwards."""
+    """Refuse or close a socket after a failure of its code; what ends its task from outside goes on upwards."""
+    if is_ending(error, socket):
+        raise error
     if isinstance(error, WebSocketDisconnect):
         return
     if isinstance(error, HTTPError) and socket.state == "connecting":
@@ -101,15 +104,12 @@ async def _end_badly(socket: WebSocket, error: BaseException) -> None:
         is_data = isinstance(error, ValidationFailed | MalformedBody)
         await socket.close(NOT_CONSISTENT if is_data else NOT_ACCEPTED if error.status == 400 else POLICY, str(error))
         return
-    if isinstance(error, Exception | SystemExit):
-        logger.error("The WebSocket %s failed", socket.path, exc_info=error)
-        socket.app.note_failure(socket, error)
-        if socket.state == "connecting":
-            await socket.deny()
-        elif socket.state == "open":
-            await socket.close(INTERNAL_ERROR)
-        return
-    raise error
+    logger.error("The WebSocket %s failed", socket.path, exc_info=error)
+    socket.app.note_failure(socket, error)
+    if socket.state == "connecting":
+        await socket.deny()
+    elif socket.state == "open":
+        await socket.close(INTERNAL_ERROR)
 
 
 async def serve_websocket(app: Any, scope: Scope, receive: Receive, send: Send) -> None:

@@ -10,10 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 from demijohn._lib.concurrency import Pool, run_in_thread
-from demijohn._lib.later import asyncio
+from demijohn._lib.later import asyncio, logger_of
 from demijohn.http import Request, Response, StreamResponse
 
 __all__ = ["WSGIFace"]
+
+logger = logger_of("demijohn.app")
 
 _AT_ONCE = 64 * 1024
 _QUEUED = 8
@@ -71,7 +73,7 @@ class WSGIFace:
         with self._lock:
             if self._loop is None or self._process != os.getpid():
                 loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=loop.run_forever, name="demijohn-wsgi", daemon=True)
+                self._thread = threading.Thread(target=_turn, args=(loop,), name="demijohn-wsgi", daemon=True)
                 self._thread.start()
                 asyncio.run_coroutine_threadsafe(self._app.startup(), loop).result()
                 self._loop, self._process = loop, os.getpid()
@@ -171,13 +173,14 @@ class _Answer:
                     break
                 pieces.put(piece)
             pieces.put(None)
-        except SystemExit as error:
-            # Raised as it is, it would end the worker of the WSGI server.
-            failure = RuntimeError("The code of a stream called sys.exit().")
-            pieces.put(failure)
-            raise failure from error
-        except BaseException as error:
+        except Exception as error:
             pieces.put(error)
+            raise
+        except BaseException as error:
+            # Raised as it is, it would end the worker of the WSGI server.
+            failure = RuntimeError(f"The code of a stream raised {type(error).__name__}.")
+            failure.__cause__ = error
+            pieces.put(failure)
             raise
         finally:
             await response.aclose()
@@ -211,6 +214,17 @@ class _Pieces:
         answer.gone = True
         if answer.room is not None and not self._future.done():
             answer.loop.call_soon_threadsafe(answer.room.release)
+
+
+def _turn(loop: "asyncio.AbstractEventLoop") -> None:
+    """Run a loop until it is stopped; a task of its own that exits ends no other request."""
+    while True:
+        try:
+            loop.run_forever()
+        except (SystemExit, KeyboardInterrupt) as error:
+            logger.error("A task raised %s", type(error).__name__, exc_info=error)
+        else:
+            return
 
 
 def _status(status: int) -> str:

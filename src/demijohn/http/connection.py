@@ -69,6 +69,7 @@ class Connection:
         "_exchange",
         "_g",
         "_headers",
+        "_look",
         "_query",
         "_states",
         "accept_languages",
@@ -127,6 +128,8 @@ class Connection:
     ending: list[Callable[[], Any]] | None
     """What is called after it, the last first (Any: awaitables are awaited)."""
     _disconnected: bool
+    _look: Callable[[], None] | None
+    """Has the transport watch whether the client leaves, where it does not do so by itself."""
     _exchange: Any
     """What the middleware room noted about this request, or `None` (Any: it lives floors above)."""
 
@@ -153,6 +156,7 @@ class Connection:
         "path_params": lambda self: NO_PARAMS,
         "scope": lambda self: None,
         "_disconnected": lambda self: False,
+        "_look": lambda self: None,
         "_states": lambda self: _make_states(self),
         "url": lambda self: self._url(),
         "accept_languages": lambda self: AcceptLanguages(self.headers.get("accept-language")),
@@ -302,7 +306,12 @@ class Connection:
         return self.headers.get("referer")
 
     def is_disconnected(self) -> bool:
-        """Whether the client is known to have left."""
+        """Whether the client is known to have left, which cancels streams alone.
+
+        Under other ASGI servers it is known once the body was read and this was asked before; under WSGI never.
+        """
+        if not self._disconnected and self._look is not None:
+            self._look()
         return self._disconnected
 
     def at_end(self, function: Callable[[], Any]) -> None:

@@ -380,9 +380,10 @@ class Connection(Answering):
             return
         self._release()
         if self._phase == RUN and self.request is request and self.response is None:
-            was_cancelled = task.cancelled()
+            # Code that cancels its own task has failed; who ran too long, or into the end, was cut by the server.
+            was_cut = task.cancelled() and (hub.is_draining or request.timed_out)
             hub.report(task, request, answered=False)
-            self.fail(503 if was_cancelled else 500)
+            self.fail(503 if was_cut else 500)
         else:
             hub.report(task, request, answered=True)
 

@@ -81,7 +81,7 @@ class Exchange:
                 raise RuntimeError("The app ended without a response.")
         except ConnectionAbortedError:
             pass
-        except Exception as error:
+        except BaseException as error:  # this task is the app's alone: nothing of it may reach the loop of the tests
             if error not in self.failures:
                 self.failures.append(error)
             self.is_broken = bool(self.status)

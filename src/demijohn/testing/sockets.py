@@ -146,7 +146,7 @@ class AppWire:
             await self._app(self._scope, self._to_app.get, self._take)
         except WebSocketDisconnect:
             pass
-        except Exception as error:
+        except BaseException as error:
             if error not in self._failures:
                 self._failures.append(error)
             self._from_app.put_nowait({"type": "websocket.close", "code": 1011, "reason": ""})
