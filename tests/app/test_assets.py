@@ -161,7 +161,8 @@ async def test_single_page_application(tmp_path: Path) -> None:
     assert (await call(app, "GET", "/main.js")).body == b"1"
     assert (await call(app, "GET", "/api/x")).body == b"x"
     assert (await call(app, "GET", "/gone.js", headers=browser)).status == 404
-    assert (await call(app, "GET", "/deep/page", headers={"accept": "application/json"})).status == 404
+    for data in ("application/json", "application/json, text/html;q=0.5", "*/*", "text/html;q=0"):
+        assert (await call(app, "GET", "/deep/page", headers={"accept": data})).status == 404
     assert (await call(app, "POST", "/deep/page", headers=browser)).status == 404
 
 

@@ -1,7 +1,7 @@
 """Whatever is sent to a form, the answer is a page, a redirect or a refusal, and what was typed comes back escaped."""
 
 import re
-from html import unescape
+from html import escape, unescape
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demijohn import App, Secret, Settings
+from demijohn.forms.battery import _cut_out
 from demijohn.forms.widgets import CheckBox, DateTimeInput, FileInput, html_pattern
 from demijohn.http import UploadFile
 from demijohn.schema import Field
@@ -107,3 +108,63 @@ def test_widgets_read_what_is_odd() -> None:
     assert widget.allows(upload)
     assert not widget.allows(UploadFile.from_bytes(b"", filename="a.txt", content_type="text/plain"))
     assert widget.attributes(Field())["accept"] == "image/*, .pdf"
+
+
+IDS = st.sampled_from(["form", "form-1", "form.1", "Form", "a&b"]) | st.text("form-1<>&\"' ", min_size=1, max_size=6)
+ATTRIBUTES = st.sampled_from(
+    ["class", "data-id", "hx-on:click", "title", "hx-target", "idle", "aria-owns", "novalidate"]
+)
+SPEECH = st.text(max_size=12) | st.sampled_from(
+    ["</form>", '<form id="form">', "a > b", "'", '"', ' id="form" ', "-->", "--", "<!--", "</script", "<p>"]
+)
+
+
+@st.composite
+def start_tags(draw: st.DrawFn) -> tuple[str, str | None]:
+    """A start tag of a form as somebody may write it, and its id."""
+    names = draw(st.lists(ATTRIBUTES, max_size=3))
+    form_id = draw(st.none() | IDS)
+    written = [(name, draw(SPEECH)) for name in names]
+    if form_id is not None:
+        written.insert(draw(st.integers(0, len(written))), (draw(st.sampled_from(["id", "id", "ID"])), form_id))
+    parts = []
+    for name, value in written:
+        quote = draw(st.sampled_from(['"', '"', "'"]))
+        # Only what has to be escaped is: a template of the user's may leave the rest.
+        escaped = value.replace("&", "&amp;").replace(quote, "&quot;" if quote == '"' else "&#39;")
+        parts.append(name if name == "novalidate" else f"{name}={quote}{escaped}{quote}")
+    space = draw(st.sampled_from([" ", "\n    "]))
+    return space.join([draw(st.sampled_from(["<form", "<form", "<FORM"])), *parts]) + ">", form_id
+
+
+@st.composite
+def fillings(draw: st.DrawFn) -> str:
+    """What stands in and around forms: nothing of it is one, whatever it looks like."""
+    word = draw(SPEECH)
+    match draw(st.integers(0, 5)):
+        case 0:
+            return f"<!-- {word.replace('-', '')} </form> -->"
+        case 1:
+            return f"<script>let x = '{word.replace('</', '')}</form>'</script>"
+        case 2:
+            return '<input value="' + word.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;") + '">'
+        case 3:
+            return f"<textarea name=x>{escape(word)}</textarea>"
+        case 4:
+            return "<formula></formula>"
+        case _:
+            return f"<p>{escape(word)}</p>"
+
+
+@given(st.lists(st.tuples(fillings(), start_tags(), fillings()), max_size=4), IDS)
+@settings(max_examples=300)
+def test_a_form_is_cut_out_of_its_page(forms: list[tuple[str, tuple[str, str | None], str]], wanted: str) -> None:
+    """htmx gets the form that it sent, from its start tag to its end tag, whatever else the page holds."""
+    page, expected = "", None
+    for before, (tag, form_id), inside in forms:
+        whole = f"{tag}{inside}</form>"
+        page += before + whole
+        if form_id == wanted and expected is None:
+            expected = whole
+    found = _cut_out(page.encode("utf-8", "surrogatepass"), wanted)
+    assert found == (None if expected is None else expected.encode("utf-8", "surrogatepass"))

@@ -263,8 +263,9 @@ class Fallback:
                 return await self.assets.respond(request, name)
             except NotFound:
                 pass
+        accept = request.accept
         # A missing script must not come as a page, or the browser would try to run it.
-        if "." in name.rpartition("/")[2] or not request.accept.names_html:
+        if "." in name.rpartition("/")[2] or not accept.names_html or accept.prefers_data:
             return None
         return await self.assets.respond(request, self.index)
 

@@ -82,7 +82,7 @@ class _Checker:
 
     def columns_hold(self, rows: Sequence[Mapping[str, Any]]) -> bool:
         """Return whether rows of the same names hold exact types, looked at column by column; in doubt it says no."""
-        for name in rows[0]:
+        for name in rows[0] if rows else ():
             if name not in self.fields:
                 continue
             kind = self.kinds.get(name)

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Sequence
+from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -209,7 +210,35 @@ def _finish(form: BaseForm, request: Request, response: Response) -> Response | 
 def _cut_out(page: bytes, form_id: str) -> bytes | None:
     """Return a form out of the page that it was rendered in, or None where it is not in there.
 
-    Forms do not nest, and texts in them are escaped: it ends at the first end tag.
+    Forms do not nest: it ends at the first end tag that is one. What only looks like a tag (in a comment, a script, the
+    value of an attribute) is none.
     """
-    found = re.search(rb'<form [^>]*id="%s".*?</form>' % re.escape(form_id.encode()), page, re.DOTALL)
-    return found[0] if found is not None else None
+    start = -1
+    for found in _TAGS.finditer(page):
+        tag = found["attributes"]
+        if tag is None:
+            continue
+        if found["end"]:
+            if start >= 0:
+                return page[start : found.end()]
+        elif start < 0 and _id_of(tag) == form_id:
+            start = found.start()
+    return None
+
+
+_INSIDE = rb"""(?:[^>"']|"[^"]*"|'[^']*')*+"""
+_TAGS = re.compile(
+    rb"<!--.*?-->"
+    rb"|<(?P<raw>script|style|textarea|title)(?=[\s/>])" + _INSIDE + rb">.*?</(?P=raw)(?=[\s/>])"
+    rb"|<(?P<end>/?)form(?=[\s/>])(?P<attributes>" + _INSIDE + rb")>",
+    re.DOTALL | re.IGNORECASE,
+)
+_ATTRIBUTES = re.compile(rb"""([^\s=/>"']+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+)))?""")
+
+
+def _id_of(attributes: bytes) -> str | None:
+    """Return the `id` among the attributes of a tag; the first counts, as in browsers."""
+    for name, *values in _ATTRIBUTES.findall(attributes):
+        if name.lower() == b"id":
+            return unescape(b"".join(values).decode("utf-8", "replace"))
+    return None
