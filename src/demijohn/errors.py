@@ -316,6 +316,13 @@ class ValidationFailed(HTTPError):
         count = len(self.errors)
         super().__init__(detail or ngettext("%(num)s error in the input.", "%(num)s errors in the input.", count))
 
+    def __str__(self) -> str:
+        # A traceback, a log and a shell show this, and nobody can mend "1 error".
+        lines = [f"  {_dotted(error.place)}: {error.message}  [{error.code}]" for error in self.errors[:_SHOWN]]
+        if len(self.errors) > _SHOWN:
+            lines.append("  ...")
+        return "\n".join([super().__str__(), *lines])
+
     def problem(self) -> dict[str, Any]:
         """Return the problem document, with `errors` as a list of place, code and message."""
         document = super().problem()
@@ -323,6 +330,14 @@ class ValidationFailed(HTTPError):
             {"place": list(error.place), "code": error.code, "message": error.message} for error in self.errors
         ]
         return document
+
+
+_SHOWN = 10
+
+
+def _dotted(place: tuple[str | int, ...]) -> str:
+    parts = place[1:] if place[:1] == ("body",) else place
+    return ".".join(map(str, parts)) or "the whole"
 
 
 _BY_STATUS: dict[int, type[HTTPError]] = {

@@ -51,6 +51,36 @@ async def parcels(database: Database) -> Any:
         await database.drop_all(Base)
 
 
+@pytest.mark.parametrize("weight", ["1.005", "0.001", "-3.999"])
+async def test_more_decimal_places_than_the_column_has_are_refused(parcels: Database, weight: str) -> None:
+    """No database rounds an amount by itself, and none keeps what it does not show: such a value is refused."""
+
+    async def write() -> None:
+        first = await Parcel.where(label="first").one()
+        for change in (
+            lambda: Parcel.create(label="second", weight=Decimal(weight)),
+            lambda: Parcel.bulk_create([{"label": "third", "weight": Decimal(weight)}], validate=True),
+            lambda: first.assign(weight=Decimal(weight)).save(),
+        ):
+            with pytest.raises(ValidationFailed) as failed:
+                async with parcels.transaction():
+                    await change()
+            assert [(error.place[-1], error.code) for error in failed.value.errors] == [("weight", "decimal_places")]
+            assert "At most 2 decimal places allowed." in str(failed.value)
+
+    await parcels.run(write())
+
+
+async def test_zeros_behind_the_point_are_no_decimal_places(parcels: Database) -> None:
+    """What a computation leaves as 2.5000 is 2.50."""
+
+    async def write() -> None:
+        await Parcel.create(label="second", weight=Decimal("2.50000"))
+        assert (await Parcel.where(label="second").one()).weight == Decimal("2.5")
+
+    await parcels.run(write())
+
+
 NASTY = [
     'x"; drop table post; --', "x'; drop table post; --", "x`; drop table post; --", "title; select 1", "title)--",
     "\0", "%s", ":a",

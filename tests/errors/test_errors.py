@@ -39,3 +39,22 @@ def test_validation_failed_lists_every_error() -> None:
         {"place": ["query", "page"], "code": "type", "message": "Expected an integer."}
     ]
     assert failed.problem()["detail"] == "1 error in the input."
+
+
+def test_validation_failed_is_read_in_a_traceback() -> None:
+    """Its text names each field and what is wrong with it, and no more of them than can be read."""
+    failed = ValidationFailed(
+        [
+            FieldError(("body", "lines", 1, "price"), "ge", "Must be at least 0."),
+            FieldError(("query", "page"), "type", "Expected an integer."),
+            FieldError(("body",), "type", "Expected an object."),
+        ]
+    )
+    assert str(failed).splitlines() == [
+        "3 errors in the input.",
+        "  lines.1.price: Must be at least 0.  [ge]",
+        "  query.page: Expected an integer.  [type]",
+        "  the whole: Expected an object.  [type]",
+    ]
+    many = ValidationFailed([FieldError(("body", str(number)), "missing", "Missing.") for number in range(100)])
+    assert len(str(many).splitlines()) == 12

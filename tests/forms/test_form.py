@@ -570,3 +570,20 @@ def test_the_marker_of_the_same_name_says_so() -> None:
 
     with pytest.raises(ConfigurationError, match=r"from demijohn.forms import Form.*\n?.*DJN-906"):
         Marker[Contact]  # type: ignore[misc]
+
+
+@dataclass
+class Amount:
+    price: Annotated[Decimal, Field(decimal_places=2)]
+
+
+def test_money_has_two_decimal_places(make_app: Make) -> None:
+    """The browser is told the step of an amount, and a finer one is refused beside its field."""
+    seen: list[Any] = []
+    with serve(make_app(), Form[Amount], seen) as client:
+        assert 'step="0.01"' in client.get("/").text
+        refused = client.post("/", data={"price": "19.999"})
+        assert refused.status_code == 422
+        assert "At most 2 decimal places allowed." in refused.text
+        assert client.post("/", data={"price": "19.99"}).status_code == 302
+    assert seen == [Amount(Decimal("19.99"))]

@@ -248,6 +248,8 @@ def test_generic_and_recursive_classes() -> None:
         (Annotated[datetime, Field(timezone=False)], b'"2026-01-01T00:00:00Z"', (), "no_timezone"),
         (Annotated[datetime, Field(ge=datetime(2026, 1, 1, tzinfo=UTC))], b'"2026-01-01T00:00:00"', (), "ge"),
         (Annotated[float, Field(multiple_of=0.1)], b"0.25", (), "multiple_of"),
+        (Annotated[Decimal, Field(decimal_places=2)], b"1.005", (), "decimal_places"),
+        (Annotated[Decimal, Field(decimal_places=0)], b'"0.5"', (), "decimal_places"),
         (Annotated[str, Field(format="email")], b'"a@b"', (), "format"),
         (Annotated[str, Field(choices=["a", "b"])], b'"c"', (), "choice"),
         (Annotated[list[str], Field(choices=["a", "b"])], b'["a","c"]', (1,), "choice"),

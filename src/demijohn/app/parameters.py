@@ -42,6 +42,7 @@ class Constraints(TypedDict, total=False):
     lt: Any
     le: Any
     multiple_of: Any
+    decimal_places: int
     choices: Any
     format: str
     timezone: bool

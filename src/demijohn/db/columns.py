@@ -198,7 +198,7 @@ def column(
         generated: The SQL of a column that the server computes and stores; or `Computed`/`Identity`.
         text: Long text, for `str`.
         big: 64 bits, for `int`.
-        max_digits, decimal_places: The size of a `Decimal`; 15 and 2 otherwise.
+        max_digits, decimal_places: The size of a `Decimal`; 15 and 2 otherwise. A value with more places is refused.
         discriminator: The column that tells the classes of an inheritance tree apart.
         deferred: Load it only when it is read.
         label, help, placeholder, min_length, max_length, pattern, gt, ge, lt, le, multiple_of, choices, format,

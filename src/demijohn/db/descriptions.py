@@ -11,6 +11,7 @@ from demijohn._lib.sentinels import MISSING
 from demijohn.db.columns import spec_of
 from demijohn.db.declarative import Declarative, column_types
 from demijohn.db.relations import Link, links_of
+from demijohn.db.storage import DecimalType
 from demijohn.schema import Field, field_of, register_reader
 from demijohn.schema.reading import typed
 
@@ -48,6 +49,8 @@ def _of_column(model: type[Declarative], key: str, column: Column[Any], *, inher
     changes: dict[str, Any] = {"name": key, "alias": key, "type": field.type}
     if isinstance(column.type, String) and not isinstance(column.type, SQLEnum) and field.max_length is None:
         changes["max_length"] = column.type.length
+    if isinstance(column.type, DecimalType) and field.decimal_places is None:
+        changes["decimal_places"] = column.type.scale
     default: Any = column.default
     if field.default is MISSING and field.default_factory is None and default is not None and default.is_scalar:
         changes["default"] = default.arg

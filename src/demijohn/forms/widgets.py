@@ -238,7 +238,11 @@ class NumberInput(Widget):
         if whole:
             low = field.gt + 1 if low is None and field.gt is not None else low
             high = field.lt - 1 if high is None and field.lt is not None else high
-        step = field.multiple_of if field.multiple_of is not None else None if whole else "any"
+        step: Any = None if whole else "any"
+        if field.multiple_of is not None:
+            step = field.multiple_of
+        elif field.decimal_places is not None:
+            step = Decimal(1).scaleb(-field.decimal_places)
         return {"type": "number", "min": low, "max": high, "step": step, "inputmode": "numeric" if whole else "decimal"}
 
 

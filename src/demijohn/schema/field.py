@@ -31,6 +31,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_
         pattern: A regular expression that the **whole** string has to match.
         gt, ge, lt, le: Bounds of a number, date or time.
         multiple_of: The value is a multiple of this number.
+        decimal_places: How many digits a `Decimal` may have behind the point.
         choices: The allowed values: values, `(value, label)` pairs, a mapping of values to labels, or an `Enum`.
         format: What kind of string: `email`, `url`, `slug`, `hostname`, `ipv4`, `ipv6`, `color` are checked, any other
             (`password`, `textarea`, ...) is for those who draw the input.
@@ -65,6 +66,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_
     lt: Any = None
     le: Any = None
     multiple_of: Any = None
+    decimal_places: int | None = None
     # Any: given in one of four forms, held as a tuple of (value, label)
     choices: Any = None
     format: str | None = None

@@ -26,6 +26,7 @@ _CODES = {
     "less_than": "lt",
     "less_than_equal": "le",
     "multiple_of": "multiple_of",
+    "decimal_max_places": "decimal_places",
     "enum": "choice",
     "literal_error": "choice",
     "union_tag_invalid": "choice",

@@ -23,6 +23,7 @@ MESSAGES: dict[str, str] = {
     "lt": _("Must be less than {limit}."),
     "le": _("Must be at most {limit}."),
     "multiple_of": _("Must be a multiple of {limit}."),
+    "decimal_places": _("At most {limit} {unit} allowed."),
     "timezone": _("A UTC offset is needed, as in 2026-01-31T12:00:00Z."),
     "no_timezone": _("No UTC offset is allowed here."),
     "range": _("This number is out of range."),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from demijohn._lib.translation import ngettext_lazy
@@ -21,6 +22,7 @@ _SOURCES = {
     "lt": "x < k",
     "le": "x <= k",
     "multiple_of": "k(x)",
+    "decimal_places": "k(x)",
     "pattern": "k(x) is not None",
     "choice": "k(x)",
     "format": "k(x)",
@@ -90,6 +92,10 @@ def rules_of(field: Field, family: str) -> list[Rule]:
                 rules.append(Rule(code, limit, limit=limit))
     if family == "number" and field.multiple_of is not None:
         rules.append(Rule("multiple_of", _multiple(field.multiple_of), limit=field.multiple_of))
+    if family == "number" and field.decimal_places is not None:
+        places = field.decimal_places
+        unit = ngettext_lazy("decimal place", "decimal places", places)
+        rules.append(Rule("decimal_places", _fitting(places), limit=places, unit=unit))
     if family == "moment" and field.timezone is not None:
         rules.append(Rule("timezone" if field.timezone else "no_timezone", None))
     if family == "text":
@@ -111,7 +117,7 @@ def refuse_misplaced(field: Field, families: set[str], tp: Any) -> None:
     wanted = [
         (_LENGTH, set(_UNITS), "a string, bytes or collection"),
         (_ORDER, {"number", "moment"}, "a number, date or time"),
-        (("multiple_of",), {"number"}, "a number"),
+        (("multiple_of", "decimal_places"), {"number"}, "a number"),
         (("timezone",), {"moment"}, "a date and time"),
         (("pattern",), {"text"}, "a string"),
     ]
@@ -141,6 +147,17 @@ def _multiple(step: Any) -> Callable[[Any], bool]:
         return bool(value % step == 0)
 
     return is_multiple
+
+
+def _fitting(places: int) -> Callable[[Any], bool]:
+    def has_no_more(value: Any) -> bool:
+        exponent = Decimal(str(value)).as_tuple().exponent
+        if isinstance(exponent, str) or exponent >= -places:
+            return True
+        normal = Decimal(str(value)).normalize().as_tuple().exponent  # 2.500 has one place
+        return isinstance(normal, str) or normal >= -places
+
+    return has_no_more
 
 
 def _member(allowed: list[Any]) -> Callable[[Any], bool]:
