@@ -7,10 +7,12 @@ import sys
 import pytest
 
 import demijohn
-from demijohn import App, Blueprint, Settings
-from demijohn._lib.elsewhere import ATTRIBUTES, IMPORTS
+from demijohn import App, Blueprint, Settings, path
+from demijohn._lib.elsewhere import ATTRIBUTES, IMPORTS, KEYWORDS, ROUTE_OPTIONS
+from demijohn.app import RouteOptions
 from demijohn.db import Mapped, Model, column
-from demijohn.errors import NameElsewhere
+from demijohn.errors import ConfigurationError, NameElsewhere
+from demijohn.testing import TestClient
 
 
 class Base(Model, isolated=True):
@@ -72,3 +74,53 @@ def test_a_traceback_shows_it() -> None:
         [sys.executable, "-c", "from demijohn import Flask"], capture_output=True, text=True, check=False
     )
     assert done.stderr.rstrip().endswith("Here:  from demijohn import App  [DJN-016]")
+
+
+def view() -> str:
+    """A handler."""
+    return "x"
+
+
+@pytest.mark.parametrize("name", sorted(ROUTE_OPTIONS))
+def test_options_of_a_route_are_translated(name: str) -> None:
+    """`status_code=201` on a route says `status=201`, wherever it is declared, and nothing is passed over."""
+    assert name not in RouteOptions.__annotations__
+    options = {name: "x"}
+    for declare in (
+        lambda: App().route("/", **options),  # type: ignore[arg-type]
+        lambda: Blueprint("x").get("/", **options),  # type: ignore[arg-type]
+        lambda: App().websocket("/", **options),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ConfigurationError, match="DJN-424") as caught:
+            declare()
+        assert f"Here:  {ROUTE_OPTIONS[name]}" in str(caught.value)
+        assert "test_elsewhere.py:" in str(caught.value)
+
+
+def test_other_options_of_a_route_are_refused() -> None:
+    """A slip of the pen is an error with the nearest name, in a decorator and in a list of routes."""
+    with pytest.raises(ConfigurationError, match=r"`staus`.*Did you mean 'status'"):
+        App().get("/", staus=201)  # type: ignore[call-arg]
+    with pytest.raises(ConfigurationError, match="`anything`"):
+        App().add_routes([path("/", view, anything=1)])
+    with pytest.raises(ConfigurationError, match="`anything`"):
+        App().add_route("/", view, anything=1)  # type: ignore[call-arg]
+
+
+def test_the_slash_of_one_route() -> None:
+    """A route says for itself what becomes of the same path with a slash more."""
+    app = App(settings=Settings.load({}, files=(), env="test"))
+    app.add_route("/both", view, slash="ignore")
+    app.add_route("/one", view, slash="strict")
+    app.add_route("/usual", view)
+    with TestClient(app) as client:
+        found = [client.get(f"/{name}/").status_code for name in ("both", "one", "usual")]
+    assert found == [200, 404, 301]
+
+
+def test_keywords_that_are_translated_are_refused() -> None:
+    """What is translated is no keyword here."""
+    for owner, call in (("App", App), ("Blueprint", lambda **more: Blueprint("x", **more))):
+        for name in KEYWORDS[owner]:
+            with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
+                call(**{name: "x"})  # type: ignore[operator]

@@ -1,6 +1,7 @@
 """A battery of a third party: it plugs in by one line, with everything it has, and out again."""
 
 import os
+import secrets
 import sqlite3
 import subprocess
 import sys
@@ -114,8 +115,9 @@ def test_it_plugs_out_again(folder: Path) -> None:
     assert "guestbook_entry" not in tables
 
 
-def test_it_warns_where_it_is_open_to_all(folder: Path) -> None:
+def test_it_warns_where_it_is_open_to_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its check is one of the deployment's."""
+    monkeypatch.setenv("SECRET_KEY", secrets.token_urlsafe(48))
     (folder / "app.py").write_text(PROJECT.format(imports=WITH["imports"], uses="app.use(Guestbook(moderated=False))"))
     assert "guestbook.unmoderated" in demijohn(folder, "check", "--deploy")
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-__all__ = ["ATTRIBUTES", "IMPORTS", "translation"]
+__all__ = ["ATTRIBUTES", "IMPORTS", "KEYWORDS", "ROUTE_OPTIONS", "translation"]
 
 IMPORTS: Final = {
     # Flask
@@ -82,6 +82,23 @@ ATTRIBUTES: Final = {
         "dependency_overrides": "with app.override(Service, value=...)",
         "state": "app.provide(Service, value=...), and take it by annotation",
         "api_route": "@app.route(pattern, methods=[...])",
+        "wsgi_app": "app.wsgi",
+        "register_error_handler": "app.add_error_handler(ValueError, function)",
+        "add_exception_handler": "app.add_error_handler(ValueError, function)",
+        "app_errorhandler": "@app.errorhandler(ValueError) on the app",
+        "before_app_request": "@app.before_request on the app",
+        "after_app_request": "@app.after_request on the app",
+        "teardown_app_request": "@app.teardown_request on the app",
+        "app_context_processor": "@app.context_processor on the app",
+        "app_template_filter": "@app.template_filter() on the app",
+        "websocket_route": "@app.websocket(pattern)",
+        "add_api_route": "app.add_route(pattern, function, methods=[...])",
+        "add_template_filter": "@app.template_filter()",
+        "openapi": "app.use(OpenAPI(title)), and  demijohn openapi",
+        "extensions": "app.batteries",
+        "session_interface": "app.use(Sessions(...))",
+        "make_response": "from demijohn import Response   or return (body, status, headers)",
+        "ensure_sync": "wait(...) in a plain `def`; handlers of both kinds are called as they are",
     },
     "Model": {
         "objects": "Post.where(...), Post.query(), Post.get(...)",
@@ -93,6 +110,79 @@ ATTRIBUTES: Final = {
     },
 }
 """Attributes by the class they are asked of, with the line to write."""
+
+ROUTE_OPTIONS: Final = {
+    # Flask
+    "endpoint": 'name="...", the name for url_for',
+    "view_func": "app.add_route(pattern, function)",
+    "strict_slashes": 'slash="ignore", for both; slash="strict", for none but this',
+    "subdomain": 'host="{subdomain}.example.com"',
+    "redirect_to": "return redirect(...)",
+    "provide_automatic_options": "OPTIONS is answered everywhere by itself",
+    "merge_slashes": 'slash="ignore"',
+    # FastAPI
+    "status_code": "status=201",
+    "response_model": "annotate what the function returns: -> list[Post]",
+    "response_model_include": "return a Struct or a dict of what is told",
+    "response_model_exclude": "return a Struct or a dict of what is told",
+    "response_model_exclude_none": "return a Struct with omit_defaults=True",
+    "response_model_exclude_unset": "return a Struct with omit_defaults=True",
+    "response_class": 'return html(...), Response(...) or a generator; formats=["json", "csv"]',
+    "dependencies": "@requires(...), @blueprint.before_request, or a parameter of the type that is needed",
+    "tags": "@describe(tags=[...])   from demijohn.openapi import describe",
+    "summary": "the first line of the docstring, or  @describe(summary=...)",
+    "description": "the docstring, or  @describe(description=...)",
+    "operation_id": "@describe(operation_id=...)   from demijohn.openapi import describe",
+    "deprecated": "@describe(deprecated=True)   from demijohn.openapi import describe",
+    "responses": "@describe(responses={...})   from demijohn.openapi import describe",
+    "include_in_schema": "@describe(hidden=True)   from demijohn.openapi import describe",
+    "openapi_extra": "@describe(...)   from demijohn.openapi import describe",
+    # Django
+    "kwargs": "defaults={...}, for parameters that the pattern leaves out",
+    "view": "app.add_route(pattern, function)",
+}
+"""Options of a route elsewhere, with what is written for them here."""
+
+KEYWORDS: Final = {
+    "Blueprint": {
+        "url_prefix": 'Blueprint("blog", prefix="/blog")',
+        "template_folder": 'Blueprint("blog", templates="templates")',
+        "static_folder": 'Blueprint("blog", static="static")',
+        "static_url_path": 'Blueprint("blog", static="static"); the URL is made by static(...)',
+        "subdomain": 'Blueprint("blog", host="{subdomain}.example.com")',
+        "tags": 'Blueprint("blog"): its name is the tag',
+        "dependencies": "@blueprint.before_request, or a parameter of the type that is needed",
+        "responses": "@describe(responses={...})   from demijohn.openapi import describe",
+    },
+    "App": {
+        "template_folder": 'App(templates="templates")',
+        "static_folder": 'App(static="static")',
+        "static_url_path": 'App(static="static"); the URL is made by static(...)',
+        "title": 'app.use(OpenAPI("Shop"))   from demijohn.openapi import OpenAPI',
+        "version": 'app.use(OpenAPI("Shop", version="2.1"))   from demijohn.openapi import OpenAPI',
+        "description": 'app.use(OpenAPI("Shop", description=...))   from demijohn.openapi import OpenAPI',
+        "docs_url": 'app.use(OpenAPI("Shop"))   from demijohn.openapi import OpenAPI',
+        "openapi_url": 'app.use(OpenAPI("Shop"))   from demijohn.openapi import OpenAPI',
+        "redoc_url": 'app.use(OpenAPI("Shop"))   from demijohn.openapi import OpenAPI',
+        "lifespan": "@app.lifespan.add   or  @app.on_startup  and  @app.on_shutdown",
+        "on_startup": "@app.on_startup",
+        "on_shutdown": "@app.on_shutdown",
+        "middleware": "@app.middleware",
+        "routes": "app.add_routes([...])",
+        "exception_handlers": "@app.errorhandler(ValueError)",
+        "dependencies": "@app.before_request, or a parameter of the type that is needed",
+        "instance_path": "app.settings, or a class of your own: class Shop(Settings)",
+        "redirect_slashes": 'App(slash="strict")',
+    },
+    "Scaffold.include": {
+        "url_prefix": 'app.include(blueprint, prefix="/blog")',
+        "tags": 'Blueprint("blog"): its name is the tag',
+        "dependencies": "@blueprint.before_request, or a parameter of the type that is needed",
+        "namespace": 'app.include(blueprint, name="blog")',
+    },
+    "Scaffold.mount": {"name": "app.mount(prefix, other); url_for names routes of this app alone"},
+}
+"""Keywords elsewhere, by the class or method that is called, with the call here."""
 
 
 def translation(owner: str, name: str) -> str:

@@ -255,12 +255,15 @@ class _Planner:
         if isinstance(default, str | int | float) and parameter.marker is None:
             parameter.annotation = parameter.type = type(default)
             return self._place_again(parameter)
+        fix = f"Annotate it:  {name}: str"
+        if self.kind == "request" and not self.methods & _SILENT:
+            fix = (
+                f"For what stands in the body:  {name}: dict   or a class with its fields:  "
+                f"class {name.title().replace('_', '')}(msgspec.Struct): ...\n"
+                f"For what stands in the query:  {name}: str"
+            )
         raise self._problem(
-            parameter,
-            "DJN-202",
-            "has no type",
-            why="A value is bound by the type of its parameter.",
-            fix=f"Annotate it:  {name}: str",
+            parameter, "DJN-202", "has no type", why="A value is bound by the type of its parameter.", fix=fix
         )
 
     def _place_again(self, parameter: HandlerParameter) -> Slot:

@@ -134,6 +134,7 @@ class Builder:
                 namespace=".".join(filter(None, (place.name, record.namespace))),
                 host=options.get("host") or place.host or None,
                 defaults=options.get("defaults"),
+                slash=options.get("slash"),
             )
             formats = options.get("formats")
             offer = None if formats is None else self.app.formats.offer(formats)
@@ -166,6 +167,7 @@ class Builder:
                 namespace=route.namespace,
                 host=record.options.get("host") or place.host or None,
                 defaults=record.options.get("defaults"),
+                slash=record.options.get("slash"),
             )
         self._aim(other, record, place, Answers(offer, self.app.encoder, suffix=suffix))
         return other

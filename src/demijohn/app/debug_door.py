@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from demijohn.app.dispatch import Call, Surroundings, compile_runner
+from demijohn.app.encoding import is_plain_maker
 from demijohn.app.failures import ErrorHandlers
 from demijohn.app.scaffold import Hook
 from demijohn.errors import NotFound
@@ -124,6 +125,22 @@ def watch_requests(app: Any) -> None:
 
     app.observers.append(observe)
     app.after.insert(0, Hook(inject, inline=True))
+    _watch_texts(app)
+
+
+def _watch_texts(app: Any) -> None:
+    """Let a browser that gets HTML as text see why (Any: the app); a maker of the app's own is left alone."""
+    make = app.encoder.makers.get(str)
+    if not is_plain_maker(make):
+        return
+
+    def from_str(value: str, request: Request) -> Response:
+        response: Response = make(value, request)
+        if "<" in value[:200] and request.accept.prefers_page and not request.is_htmx:
+            load_debugger().tell_of_tags(value, request, response=response)
+        return response
+
+    app.encoder.makers[str] = from_str
 
 
 def add_debug_routes(app: Any, router: Router) -> None:

@@ -1,11 +1,12 @@
 """What a deployment may lack: each of Django's deploy checks has its equal here, or cannot happen.
 
-What fails closed by itself (no host, no secret) is a warning, so that `serve` starts; what would be unsafe is an error.
+What fails closed by itself (no host) is a warning, so that `serve` starts; what would be unsafe, or fail at the first
+visitor, is an error.
 """
 
 import os
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from demijohn.app.checks import CheckMessage
 from demijohn.middleware import RateLimit, RateLimitGuard, SecurityHeaders, marks_of
@@ -48,10 +49,14 @@ def _basics(app: Any) -> Iterator[CheckMessage]:
 
 def _keys(app: Any) -> Iterator[CheckMessage]:
     settings = app.settings
+    # Without sessions an app may do without; with them it would start, and fail at the first visitor's.
+    level: Literal["error", "warning"] = "error" if "sessions" in app.batteries else "warning"
+    hint = "Make one, and set it:  python -c 'import secrets; print(secrets.token_urlsafe(48))'  (DJN-740)"
     if not settings.secret_key:
-        yield _warning("secret_key", "SECRET_KEY is not set.", "See: demijohn explain DJN-740")
+        text = "SECRET_KEY is not set." if level == "warning" else "SECRET_KEY is not set, and sessions need it."
+        yield CheckMessage(level=level, id="security.secret_key", text=text, hint=hint)
     elif len(settings.secret_key.reveal()) < _SHORTEST_KEY:
-        yield _warning("weak_key", "SECRET_KEY is short.", "See: demijohn explain DJN-740")
+        yield CheckMessage(level=level, id="security.weak_key", text="SECRET_KEY is short.", hint=hint)
     for number, key in enumerate(settings.secret_key_fallbacks, 1):
         if len(key.reveal()) < _SHORTEST_KEY:
             hint = "What it signed is still believed: drop it, or wait until nothing it signed is in use."

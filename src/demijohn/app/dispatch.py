@@ -13,7 +13,7 @@ from demijohn._lib.concurrency import Lease, Pool, leased, run_in_thread
 from demijohn._lib.later import asyncio, inspect, logger_of
 from demijohn._lib.translation import gettext
 from demijohn.app.context import find_unit, is_ending, running
-from demijohn.app.encoding import HTML, TEXT, Encoder
+from demijohn.app.encoding import HTML, TEXT, Encoder, is_plain_maker
 from demijohn.app.ending import as_failure, end_unit
 from demijohn.app.failures import ErrorHandlers, respond_to
 from demijohn.app.formats import Answers
@@ -373,7 +373,7 @@ def _write_handling(
             "if response.status == 200 and response is not result and result.__class__ is not tuple:",
             f"    response.status = {int(status)}",
         )
-    elif answers is not None:
+    elif answers is not None or not is_plain_maker(around.encoder.makers.get(str)):
         source.write("response = encode(result, request)", PENDING)
     else:
         source.write(

@@ -12,7 +12,7 @@ from demijohn.http import Request, Response
 from demijohn.http.response import ready
 from demijohn.schema.encoding import write_json
 
-__all__ = ["Encoder", "ResponseMaker", "WrongReturn"]
+__all__ = ["Encoder", "ResponseMaker", "WrongReturn", "is_plain_maker"]
 
 ResponseMaker: TypeAlias = Callable[[Any, Request], Response | Coroutine[Any, Any, Response]]
 """Makes a response of a value, or a coroutine that does (Any: of the type that it was registered for)."""
@@ -166,6 +166,11 @@ def _as_is(value: Response, request: Request) -> Response:
 
 def _from_str(value: str, request: Request) -> Response:
     return ready(value.encode(), TEXT)
+
+
+def is_plain_maker(maker: ResponseMaker | None) -> bool:
+    """Return whether it is ours that makes text/plain of a `str`."""
+    return maker is _from_str
 
 
 def _from_markup(value: Any, request: Request) -> Response:

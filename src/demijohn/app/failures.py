@@ -115,6 +115,8 @@ async def respond_to(error: BaseException, request: Request, handlers: ErrorHand
         if isinstance(error, HTTPError):
             wants_page = error.status in (404, 405) and Accept(request.headers.get("accept")).prefers_page
             return (await _show(request, error) if wants_page else None) or problem_response(error, request)
+        if request.app is not None and request.app.debug:
+            _advise(error)
         logger.error("%s %s failed", request.method, request.path, exc_info=error)
         if request.app is not None:
             request.app.note_failure(request, error)
@@ -139,6 +141,16 @@ async def respond_to(error: BaseException, request: Request, handlers: ErrorHand
         if shown is not None:
             return shown
     return problem_response(InternalServerError(), request)
+
+
+def _advise(error: BaseException) -> None:
+    """Note what helps, so that the terminal shows it too; nothing of it is loaded in production."""
+    from demijohn._lib.advice import add_advice
+
+    try:
+        add_advice(error)
+    except Exception:
+        logger.exception("No advice could be given")
 
 
 async def _show(request: Request, error: BaseException) -> Response | None:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack, overload
 
-from demijohn._lib.elsewhere import translation
+from demijohn._lib.elsewhere import ROUTE_OPTIONS, translation
 from demijohn._lib.later import inspect
 from demijohn._lib.source import caller
+from demijohn._lib.text import did_you_mean
 from demijohn.app.failures import ErrorHandler, Failures
 from demijohn.app.views import View, methods_of
 from demijohn.errors import ConfigurationError, NameElsewhere
-from demijohn.routing import PathEntry, PathGroup, flatten
+from demijohn.routing import PathEntry, PathGroup, SlashPolicy, flatten
 
 __all__ = ["Hook", "Mount", "Record", "RouteOptions", "Scaffold"]
 
@@ -39,10 +40,31 @@ class RouteOptions(TypedDict, total=False):
     One that answers more than GET, HEAD and OPTIONS has to say `@csrf_exempt`: nothing keeps other sites from it."""
     host: str
     """The host, or a pattern of one, that the route answers for."""
+    slash: SlashPolicy
+    """What becomes of the same path with a slash more or less: `"redirect"`, `"strict"`, `"ignore"`."""
     defaults: dict[str, Any]
     """Values for path parameters that the pattern leaves out (Any: converted values)."""
     options: dict[str, Any]
     """Marks that batteries and middleware read (Any: theirs to define)."""
+
+
+_OPTIONS = RouteOptions.__annotations__.keys()
+
+
+def _check_options(options: RouteOptions, place: str) -> None:
+    """Refuse options that no route has: one that is passed over says nothing, and does nothing."""
+    for name in options.keys() - _OPTIONS:
+        if name in ROUTE_OPTIONS:
+            why, fix = "That is its name in another framework.", f"Here:  {ROUTE_OPTIONS[name]}"
+        else:
+            why = "It would be passed over in silence."
+            fix = f"There are {', '.join(sorted(_OPTIONS))}; marks for batteries go into options={{...}}."
+        raise ConfigurationError(
+            f"The route at {place} has the option `{name}`, and no route has one.{did_you_mean(name, _OPTIONS)}",
+            why=why,
+            fix=fix,
+            code="DJN-424",
+        )
 
 
 class Record:
@@ -138,6 +160,7 @@ class Scaffold:
             ... async def new(): ...
         """
         place = caller()
+        _check_options(options, place)
 
         def register(endpoint: F) -> F:
             self.add_route(pattern, endpoint, methods=methods, place=place, **options)
@@ -166,9 +189,9 @@ class Scaffold:
             )
         if methods is None:
             methods = methods_of(endpoint) if isinstance(endpoint, type) and issubclass(endpoint, View) else ["GET"]
-        self.records.append(
-            Record(pattern, methods, endpoint, options=options, place=place or caller(), namespace=namespace)
-        )
+        place = place or caller()
+        _check_options(options, place)
+        self.records.append(Record(pattern, methods, endpoint, options=options, place=place, namespace=namespace))
 
     def scaffolds(self) -> "Iterator[Scaffold]":
         """Yield this one and every blueprint below it."""

@@ -39,6 +39,28 @@ ELSEWHERE = {
     "dev": "run",
     "start": "serve",
     "shell_plus": "shell",
+    "makemessages": "messages update",
+    "compilemessages": "messages compile",
+    "dumpdata": "db dump",
+    "loaddata": "db load",
+    "squashmigrations": "squash",
+    "diffsettings": "settings",
+    "testserver": "run",
+    "init": "new",
+    "db init": "makemigrations",
+    "db migrate": "makemigrations",
+    "db revision": "makemigrations",
+    "db upgrade": "migrate",
+    "db downgrade": "rollback",
+    "db stamp": "migrate --fake",
+    "db history": "showmigrations",
+    "db current": "showmigrations",
+    "alembic": "makemigrations",
+}
+NEEDLESS = {
+    "collectstatic": "Static files are served as they are, by URLs with their hash; nothing is collected.",
+    "clearsessions": "Sessions live in the cookie, or in a store that forgets those that are over.",
+    "findstatic": "In the shell:  app.static_url('app.css')",
 }
 
 
@@ -59,13 +81,17 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or say which one may be meant."""
-        name = args[0]
-        if name not in OWN and self.get_command(ctx, name) is None:
-            hint = (
-                f" Write `demijohn {ELSEWHERE[name]}`."
-                if name in ELSEWHERE
-                else did_you_mean(name, self.list_commands(ctx))
-            )
+        name, pair = args[0], " ".join(args[:2])
+        found = None if name in OWN else self.get_command(ctx, name)
+        if pair in ELSEWHERE and isinstance(found, click.Group) and args[1] not in found.commands:
+            raise click.UsageError(f"There is no command {pair!r}. Write `demijohn {ELSEWHERE[pair]}`.", ctx)
+        if name not in OWN and found is None:
+            if name in NEEDLESS:
+                hint = f" {NEEDLESS[name]}"
+            elif pair in ELSEWHERE or name in ELSEWHERE:
+                hint = f" Write `demijohn {ELSEWHERE.get(pair) or ELSEWHERE[name]}`."
+            else:
+                hint = did_you_mean(name, self.list_commands(ctx))
             problem = ctx.meta.get("demijohn.problem")
             told = f"\n\nThe app could not be loaded, so its own commands are not known:\n{problem}" if problem else ""
             raise click.UsageError(f"There is no command {name!r}.{hint}{told}", ctx)

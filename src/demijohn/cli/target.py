@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from demijohn._lib.advice import add_advice
 from demijohn._lib.text import did_you_mean
 from demijohn.app import App
 from demijohn.errors import DemijohnError
@@ -128,7 +129,11 @@ def load_app(given: str | None = None) -> App:
         return app
     target = get_target(given)
     where, _, name = target.partition(":") if not _is_windows_path(target) else (target, "", "")
-    module = _import(where)
+    try:
+        module = _import(where)
+    except Exception as error:
+        add_advice(error)
+        raise
     found = _pick(module, name, target)
     if isinstance(found, App):
         return found

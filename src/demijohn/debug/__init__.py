@@ -4,6 +4,7 @@ from demijohn.debug.debugger import Debugger, debugger_of
 from demijohn.debug.grant import ConsoleRefused, Grant, find_grant, grant_console, revoke_console
 from demijohn.debug.loading import broken_app
 from demijohn.debug.redaction import is_secret, redact, shown
+from demijohn.debug.tags import tell_of_tags
 from demijohn.debug.toolbar import Toolbar, toolbar_of
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "redact",
     "revoke_console",
     "shown",
+    "tell_of_tags",
     "toolbar_of",
 ]

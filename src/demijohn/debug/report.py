@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from demijohn._lib.advice import Advice, advice_for
 from demijohn._lib.sentinels import MISSING
 from demijohn._lib.source import place_of
 from demijohn._lib.text import did_you_mean
@@ -128,6 +129,9 @@ def _failure(error: BaseException, steps: list[TracebackType], seen: set[int], d
         failure.why = _cut(redact(text_of(error.why)))
         failure.fix = _cut(redact(text_of(error.fix)))
         failure.code = text_of(error.code)
+    elif (advice := _advice(error)) is not None:
+        failure.why, failure.fix, failure.code = advice
+        failure.notes = [note for note in failure.notes if note != str(advice)]
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         failure.message = text_of(error.msg)
         failure.syntax = _syntax(error, error.filename, error.lineno)
@@ -144,6 +148,13 @@ def _failure(error: BaseException, steps: list[TracebackType], seen: set[int], d
         failure.link = link
         failure.cause = _failure(cause, steps, seen, depth)
     return failure
+
+
+def _advice(error: BaseException) -> Advice | None:
+    try:
+        return advice_for(error)
+    except Exception:  # what is in its frames may do anything
+        return None
 
 
 def _message(error: BaseException) -> str:

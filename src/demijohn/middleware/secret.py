@@ -53,7 +53,7 @@ def get_keys(
         raise ConfigurationError(
             "SECRET_KEY is not set, and this is production.",
             why="Sessions, CSRF tokens and signed links are proof against forgery only by a secret that stays.",
-            fix=f'Make one and put it into the environment:  export SECRET_KEY="$({_MAKE})"',
+            fix=f"Make one, and put it into the environment by the name SECRET_KEY:  {_MAKE}",
             code="DJN-740",
         )
     return KeyRing(make_secret() if directory is None else _development_secret(Path(directory)))

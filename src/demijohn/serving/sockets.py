@@ -103,7 +103,7 @@ def _explain(error: OSError, bind: str, port: int) -> CannotListen:
         return CannotListen(
             f"The address {bind} is in use.",
             why="Another process listens there; often it is this server, started before.",
-            fix=f'End it, or take another port:  ServerConfig(bind="127.0.0.1:{port + 1}")',
+            fix=f'End it, or take another port:  --port {port + 1}   or  ServerConfig(bind="127.0.0.1:{port + 1}")',
         )
     if error.errno in (errno.EACCES, errno.EPERM):
         return CannotListen(
