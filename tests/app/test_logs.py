@@ -147,6 +147,34 @@ def test_a_broken_record_is_still_a_line() -> None:
         assert "Bad" in formatter.format(record("x", value=Bad()))
 
 
+def test_a_traceback_for_people_begins_in_the_app() -> None:
+    """What led from the server to the handler is left out for people; the document of production has all of it."""
+    app = App()
+
+    @app.get("/")
+    def fail() -> str:
+        raise KeyError("pear")
+
+    kept: list[logging.LogRecord] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            kept.append(record)
+
+    keep = Keep()
+    logging.getLogger("demijohn.error").addHandler(keep)
+    try:
+        with TestClient(app, raise_server_exceptions=False) as client:
+            assert client.get("/").status_code == 500
+    finally:
+        logging.getLogger("demijohn.error").removeHandler(keep)
+    lines = PrettyFormatter().format(kept[0]).splitlines()
+    frames = [line for line in lines if line.startswith('  File "')]
+    assert [line.partition('"')[2].partition('"')[0] for line in frames] == [__file__]
+    assert lines[-1] == "KeyError: 'pear'"
+    assert "run_in_thread" in JSONFormatter().format(kept[0])
+
+
 def test_an_unknown_level_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A level that there is not stops the start, with what may be meant."""
     monkeypatch.setattr(logging.getLogger(), "handlers", [])

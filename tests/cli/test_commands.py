@@ -115,6 +115,22 @@ def test_what_is_wrong_with_a_target(folder: Path, content: str | None, target: 
     assert "Traceback" not in result.stderr
 
 
+def test_a_failure_while_the_app_is_loaded(folder: Path) -> None:
+    """The traceback begins in the file of the app: neither the command line nor the machinery of imports is in it."""
+    (folder / "app.py").write_text("from demijohn import App\nfrom parts import rows\napp = App()\n")
+    (folder / "parts.py").write_text('rows = {"a": 1}["b"]\n')
+    result = subprocess.run(
+        [sys.executable, "-m", "demijohn", "routes"], capture_output=True, text=True, cwd=folder, check=False
+    )
+    assert result.returncode == 1
+    files = [line for line in result.stderr.splitlines() if line.startswith('  File "') and "importlib" not in line]
+    assert [line.partition('"')[2].partition('"')[0] for line in files] == [
+        str(folder.resolve() / "app.py"),
+        str(folder.resolve() / "parts.py"),
+    ]
+    assert result.stderr.splitlines()[-1] == "KeyError: 'b'"
+
+
 def test_commands_of_the_app(folder: Path) -> None:
     """Functions become commands with arguments, options, flags, lists and services; sync and async alike."""
     (folder / "app.py").write_text(HELLO)

@@ -58,7 +58,7 @@ class PrettyFormatter(logging.Formatter):
         rest = "".join(f" {name}={_value(value)}" for name, value in fields.items())
         context = self._paint(f"  [{about}]", "2") if (about := _about()) else ""
         lines = f"{at} {shown} {_plain(message)}{rest}{context}"
-        failure = _failure(record)
+        failure = _failure(record, from_own_code=True)
         return f"{lines}\n{failure}" if failure else lines
 
     def access(self, request: Request, status: int, size: int, *, seconds: float) -> str:
@@ -339,10 +339,15 @@ def _written_out(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape").decode("ascii")
 
 
-def _failure(record: logging.LogRecord) -> str:
+def _failure(record: logging.LogRecord, *, from_own_code: bool = False) -> str:
     parts = []
     if record.exc_info and record.exc_info[0] is not None:
-        parts.append(logging.Formatter().formatException(record.exc_info))
+        kind, error, trace = record.exc_info
+        if from_own_code:
+            from demijohn._lib import tracebacks  # it looks for the folders of Python, which takes some milliseconds
+
+            trace = tracebacks.from_own_code(trace)
+        parts.append(logging.Formatter().formatException((kind, error, trace)))
     if record.stack_info:
         parts.append(record.stack_info)
     return _CONTROL.sub(_written_out, _clean("\n".join(parts))) if parts else ""

@@ -196,9 +196,18 @@ def cli(app: str | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line; mistakes of the developer are told without a traceback."""
+    """Run the command line; mistakes of the developer are told without a traceback.
+
+    The traceback of another failure begins in the code of the app.
+    """
     try:
         return cli.main(arguments, prog_name="demijohn")
     except DemijohnError as error:
         click.secho(f"Error: {error}", fg="red", err=True)
-        sys.exit(1)
+    except Exception as error:
+        import traceback
+
+        from demijohn._lib.tracebacks import from_own_code
+
+        traceback.print_exception(type(error), error, from_own_code(error.__traceback__))
+    sys.exit(1)

@@ -1,11 +1,8 @@
 """The frames of a traceback: where they stand, their source with the exact columns, and their variables."""
 
 import linecache
-import os
 import re
-import site
 import sys
-import sysconfig
 from collections.abc import Iterator
 from itertools import islice
 from types import CodeType, FrameType, TracebackType
@@ -14,27 +11,14 @@ from typing import Final
 import msgspec
 
 from demijohn._lib.source import relative
+from demijohn._lib.tracebacks import LIBRARIES, OWN, PACKAGES, is_library
 from demijohn.debug.redaction import HIDDEN, is_secret, shown
 
 __all__ = ["Frame", "Line", "Local", "is_library", "lines_around", "read_frames", "walk"]
 
-_OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _MOST: Final = 100
 _CONTEXT: Final = 6
 _MOST_LOCALS: Final = 50
-
-
-def _libraries() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    found = {paths.get(name, "") for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    found.update(site.getsitepackages() if hasattr(site, "getsitepackages") else ())
-    found.add(site.getusersitepackages() if site.ENABLE_USER_SITE else "")
-    found.add(os.path.dirname(os.__file__))
-    return tuple({os.path.abspath(path) + os.sep for path in found if path} | {_OWN})
-
-
-_LIBRARIES: Final = _libraries()
-_PACKAGES: Final = re.compile(r"[\\/](?:site|dist)-packages[\\/]")
 
 
 class Line(msgspec.Struct):
@@ -73,23 +57,10 @@ class Frame(msgspec.Struct):
         """The library that the frame belongs to."""
         if self.file.startswith("<"):
             return "generated"
-        match = _PACKAGES.search(self.file)
+        match = PACKAGES.search(self.file)
         if match:
             return re.split(r"[\\/]", self.file[match.end() :], maxsplit=1)[0].removesuffix(".py")
-        return "demijohn" if self.file.startswith(_OWN) else "python"
-
-
-def is_library(file: str) -> bool:
-    """Return whether a file belongs to Python, a library or the framework, or was generated.
-
-    Example:
-        >>> is_library(os.__file__), is_library("<demijohn GET />"), is_library("/srv/shop/views.py")
-        (True, True, False)
-    """
-    if file.startswith("<"):
-        return file != "<template>"
-    path = os.path.abspath(file)
-    return path.startswith(_LIBRARIES) or _PACKAGES.search(path) is not None
+        return "demijohn" if self.file.startswith(OWN) else "python"
 
 
 def walk(trace: TracebackType | None) -> Iterator[TracebackType]:
@@ -118,7 +89,7 @@ def _read(index: int, step: TracebackType) -> Frame:
     code = frame.f_code
     file = code.co_filename
     library = is_library(file)
-    own = file.startswith((_OWN, "<"))
+    own = file.startswith((OWN, "<"))
     function = getattr(code, "co_qualname", code.co_name)
     return Frame(
         index=index,
@@ -133,14 +104,14 @@ def _read(index: int, step: TracebackType) -> Frame:
 
 
 def _short(file: str) -> str:
-    match = _PACKAGES.search(file)
+    match = PACKAGES.search(file)
     if match:
         return file[match.end() :]
-    if file.startswith(_OWN):
-        return "demijohn/" + file[len(_OWN) :]
+    if file.startswith(OWN):
+        return "demijohn/" + file[len(OWN) :]
     if file.startswith("<"):
         return file
-    for folder in _LIBRARIES:
+    for folder in LIBRARIES:
         if file.startswith(folder):
             return file[len(folder) :]
     return relative(file)
