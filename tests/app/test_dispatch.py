@@ -209,6 +209,33 @@ async def test_errors_meet_their_handlers() -> None:
     assert (await call(app, "GET", "/key")).status == 410
 
 
+@pytest.mark.parametrize("sync", [False, True])
+async def test_an_error_handler_may_pass_an_answer_on(sync: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """One that raises the error it was given leaves it to the framework's own answer: no failure, and no 500."""
+    app = App()
+
+    def missing(request: Request, error: HTTPError) -> str:
+        if request.path.startswith("/api/"):
+            raise error
+        return "page"
+
+    async def missing_async(request: Request, error: HTTPError) -> str:
+        return missing(request, error)
+
+    app.errorhandler(404)(missing if sync else missing_async)
+
+    @app.get("/api/post")
+    async def post() -> None:
+        abort(404, "no post")
+
+    for target in ("/api/post", "/api/nothing"):
+        response = await call(app, "GET", target)
+        assert (response.status, response.content_type) == (404, "application/problem+json")
+    assert b"no post" in (await call(app, "GET", "/api/post")).body
+    assert (await call(app, "GET", "/nothing")).body == b"page"
+    assert caplog.text == ""
+
+
 async def test_a_failing_error_handler_is_a_plain_500(caplog: pytest.LogCaptureFixture) -> None:
     """What an error handler raises never shows; it becomes a plain 500 and a line in the log."""
     app = App()

@@ -165,3 +165,44 @@ def test_a_refused_handshake_is_no_error(server: Running, caplog: pytest.LogCapt
         assert client.until(b"\r\n\r\n").startswith(b"HTTP/1.1 404 ")
     until(lambda: not server.call(lambda: list(server.hub.connections)))
     assert "without completing handshake" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("broken", "code"),
+    [
+        (b"\xff\xff", 1002),
+        (frame(3), 1002),
+        (frame(1, b"\xb1"), 1007),
+        (frame(9, b"x", fin=False), 1002),
+        (b"\x81\xff" + struct.pack(">Q", 2**62) + b"\0\0\0\0", 1009),
+        (b"\x81\x01x", 1002),
+    ],
+    ids=["bits", "opcode", "text", "ping", "size", "mask"],
+)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_broken_frames_are_answered_with_their_code(
+    server: Running, caplog: pytest.LogCaptureFixture, *, broken: bytes, code: int, at_once: bool
+) -> None:
+    """Also those that come with the handshake, before it is answered: no failure of ours, and the server goes on."""
+    with server.connect() as client:
+        client.send(HANDSHAKE + (broken if at_once else b""))
+        client.until(b"\r\n\r\n")
+        if not at_once:
+            client.send(broken)
+        rest = client.rest()
+    at = rest.find(b"\x88")
+    assert at >= 0, rest
+    assert struct.unpack(">H", rest[at + 2 : at + 4])[0] == code
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
+    with server.connect() as client:
+        client.send(get(host="localhost"))
+        assert client.response()[0] == 200
+
+
+def test_what_comes_before_the_handshake_is_answered_waits(server: Running, seen: list[int]) -> None:
+    """Frames of an impatient client are read in their order once the app has accepted."""
+    with server.connect() as client:
+        client.send(HANDSHAKE + frame(1, b"a") + frame(1, b"bb") + frame(9, b"?"))
+        client.send(frame(1, b"end"))
+        assert b"done" in client.until(b"done")
+    assert seen == [1, 2, 3]

@@ -132,7 +132,7 @@ async def respond_to(error: BaseException, request: Request, handlers: ErrorHand
     except BaseException as second:
         if is_ending(second, request):
             raise
-        if isinstance(second, HTTPError) and second is not error:
+        if isinstance(second, HTTPError):  # its own, or the one that it was given and passes on
             return problem_response(second, request)
         logger.exception("The error handler of %s %s failed", request.method, request.path)
         if request.app is not None:

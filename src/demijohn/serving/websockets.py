@@ -71,7 +71,9 @@ def install_upgrade(hub: "Hub", *, config: Any = None, server_state: Any = None)
         protocol.connection_made(connection.transport)
         protocol.client, protocol.server = request.client, request.server
         protocol.scheme = "wss" if request.scheme == "https" else "ws"
-        connection.hand_over(protocol, _head_of(request) + data)
+        connection.hand_over(protocol, _head_of(request))
+        if data:
+            protocol.data_received(data)
 
     hub.upgrade = upgrade
 
@@ -106,8 +108,8 @@ def install_http2(hub: "Hub") -> None:
 def _websocket_class() -> Any:
     """Return our form of uvicorn's class.
 
-    It says 1001 (going away) when the server goes, and reads what one client sends at once in portions: a quarter of a
-    megabyte of tiny frames takes half a second to read.
+    It says 1001 (going away) when the server goes, reads no frame before the handshake is answered, and reads what one
+    client sends at once in portions: a quarter of a megabyte of tiny frames takes half a second to read.
     """
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -118,7 +120,9 @@ def _websocket_class() -> Any:
             self.is_due = False
 
         def data_received(self, data: bytes) -> None:
-            if self.held:
+            if self.transport.is_closing():
+                return
+            if self.held or (self.handshake_initiated and not self.handshake_complete):
                 self.held += data
                 self.transport.pause_reading()
                 return
@@ -146,7 +150,7 @@ def _websocket_class() -> Any:
                 place += _PORTION
 
         def go_on(self) -> None:
-            if self.held and self.queue.empty() and not self.is_due:
+            if self.held and self.handshake_complete and self.queue.empty() and not self.is_due:
                 self.is_due = True
                 self.loop.call_soon(self.take_held)
 
@@ -175,6 +179,7 @@ def _websocket_class() -> Any:
 
         async def send(self, message: Any) -> None:
             await super().send(message)
+            self.go_on()
             if self.initial_response is not None and self.close_sent:
                 # Refused with a response, which uvicorn would take for no answer at all.
                 self.handshake_complete = True
