@@ -11,9 +11,10 @@ from uuid import UUID
 
 from markupsafe import Markup, escape
 
+from demijohn._lib.translation import LazyString
 from demijohn._lib.translation import gettext as _
 from demijohn.admin.access import Visit
-from demijohn.admin.naming import bare_label, humanize, label_of, text_key
+from demijohn.admin.naming import bare_label, capitalize, humanize, label_of, text_key
 from demijohn.admin.options import Display, ModelAdmin
 from demijohn.admin.paths import Path, read_path
 from demijohn.app.context import find_unit
@@ -212,7 +213,8 @@ def _reader(name: str, descriptor: property) -> Callable[[Any], Any]:
 
 
 def _named(admin: ModelAdmin) -> Column:
-    column = Column("__str__", admin.noun[:1].upper() + admin.noun[1:], label_of, Shown(empty=admin.empty_value))
+    label: Any = LazyString(lambda: capitalize(admin.noun), (), {})  # Any: it is looked up when it is shown
+    column = Column("__str__", label, label_of, Shown(empty=admin.empty_value))
     from demijohn.admin.naming import label_field
 
     name = label_field(admin.model)

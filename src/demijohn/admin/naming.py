@@ -16,6 +16,7 @@ __all__ = [
     "NoSuchKey",
     "bare_label",
     "battery_of",
+    "capitalize",
     "humanize",
     "key_names",
     "key_of",
@@ -45,7 +46,11 @@ def words_of(name: str) -> str:
 
 def humanize(name: str) -> str:
     """Return the words of a name with a capital."""
-    words = words_of(name)
+    return capitalize(words_of(name))
+
+
+def capitalize(words: str) -> str:
+    """Return words with a capital at their beginning, and the rest as it is."""
     return words[:1].upper() + words[1:]
 
 

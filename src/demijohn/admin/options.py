@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar, overload
 
 from demijohn.admin.access import Access
-from demijohn.admin.naming import humanize, pluralize, section_of, words_of
+from demijohn.admin.naming import capitalize, humanize, pluralize, section_of, words_of
 from demijohn.db import Model, QuerySet
 from demijohn.db.declarative import table_name
 from demijohn.db.descriptions import describe
@@ -161,7 +161,8 @@ class ModelAdmin:
     All options may be left out: what a field is says how it is shown.
 
     Attributes:
-        label, label_plural: What one object and many are called.
+        label, label_plural: What one object and many are called; `__label__` and `__label_plural__` of the model, or
+            words made from its name, otherwise. Lazy texts are looked up in the language of the visitor.
         section: The heading of the sidebar that the model stands under; made from its module otherwise.
         list_display: Columns: fields, paths (`author__email`), methods of this class, functions of the object.
         list_display_links: The columns that lead to the object; the first one otherwise.
@@ -223,13 +224,32 @@ class ModelAdmin:
         self.site = site
         self.name = table_name(model.__name__)
         self.slug = str(model.__tablename__).replace("_", "-")
-        self.noun = self.label or words_of(model.__name__)
-        self.nouns = self.label_plural or pluralize(self.noun)
-        self.heading = self.nouns[:1].upper() + self.nouns[1:]
-        self.group = section_of(model) if self.section is None else self.section
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.model.__name__}>"
+
+    # -- what it is called, in the language of now --------------------------------------------------------------------
+
+    @property
+    def noun(self) -> str:
+        """Return what one object is called."""
+        return str(self.label or getattr(self.model, "__label__", "") or words_of(self.model.__name__))
+
+    @property
+    def nouns(self) -> str:
+        """Return what many objects are called."""
+        said = self.label_plural or ("" if self.label else getattr(self.model, "__label_plural__", ""))
+        return str(said) if said else pluralize(self.noun)
+
+    @property
+    def heading(self) -> str:
+        """Return what many objects are called, with a capital."""
+        return capitalize(self.nouns)
+
+    @property
+    def group(self) -> str:
+        """Return the heading of the sidebar that the model stands under."""
+        return section_of(self.model) if self.section is None else str(self.section)
 
     # -- hooks --------------------------------------------------------------------------------------------------------
 

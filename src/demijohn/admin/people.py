@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from demijohn._lib.translation import gettext as _
+from demijohn._lib.translation import gettext_lazy
 from demijohn.admin.models import LogEntry
 from demijohn.admin.naming import key_of
 from demijohn.admin.options import Columnlike, ModelAdmin, display
@@ -22,13 +23,17 @@ class LogAdmin(ModelAdmin):
     To be read by those who may see it, and changed by nobody.
     """
 
-    label = "log entry"
-    label_plural = "log entries"
-    section = "Accounts"
-    list_display: ClassVar[Sequence[Columnlike]] = ("at", "user_label", "action", "model", "object_label")
+    section = gettext_lazy("Accounts")
+    list_display: ClassVar[Sequence[Columnlike]] = ("at", "user_label", "done", "model", "object_label")
     list_filter = ("action", "at")
     search_fields: ClassVar[Sequence[Columnlike] | None] = ("user_label", "object_label", "=object_key")
     date_hierarchy = "at"
+
+    @display(label=gettext_lazy("Action"), ordering="action")
+    def done(self, entry: LogEntry) -> str:
+        """Return what was done, in words."""
+        words = {"add": _("Added"), "change": _("Changed"), "delete": _("Deleted")}
+        return words.get(entry.action, entry.action)
 
     def has_add_permission(self, user: Any, obj: Any = None) -> bool:
         """Nobody adds an entry by hand."""
@@ -50,10 +55,10 @@ def _is_superuser(user: Any) -> bool:
 class GroupAdmin(ModelAdmin):
     """Groups and what they may; only superusers give rights away."""
 
-    section = "Accounts"
+    section = gettext_lazy("Accounts")
     list_display: ClassVar[Sequence[Columnlike]] = ("name", "rights")
 
-    @display(label="Permissions")
+    @display(label=gettext_lazy("Permissions"))
     def rights(self, group: Group) -> int:
         """Return how many permissions a group has."""
         return len(group.permissions)
@@ -79,9 +84,21 @@ class UserAdmin(ModelAdmin):
     Options of a user model that is registered with a plain `ModelAdmin` come on top of these.
     """
 
-    section = "Accounts"
+    section = gettext_lazy("Accounts")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups", "last_login_at")
     after_adding = "password/"
+
+    @property
+    def noun(self) -> str:
+        """Return what a user is called; a class by another name is called by that."""
+        named = self.label or self.model.__name__ != "User" or hasattr(self.model, "__label__")
+        return super().noun if named else _("user")
+
+    @property
+    def nouns(self) -> str:
+        """Return what users are called."""
+        named = self.label_plural or self.label or self.model.__name__ != "User" or hasattr(self.model, "__label__")
+        return super().nouns if named else _("users")
 
     def fieldsets_for(self, user: Any, obj: Any = None) -> Any:
         """Return the groups of fields.

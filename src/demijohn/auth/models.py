@@ -63,10 +63,12 @@ class Group(_Holder, Model):
     """
 
     __tablename__ = "auth_group"
+    __label__ = _("group")
+    __label_plural__ = _("groups")
     __order_by__ = "name"
 
-    name: Mapped[str] = column(max_length=150, min_length=1, unique=True)
-    permissions: Mapped[list[str]] = column(default=list)
+    name: Mapped[str] = column(max_length=150, min_length=1, unique=True, label=_("Name"))
+    permissions: Mapped[list[str]] = column(default=list, label=_("Permissions"))
 
     def __str__(self) -> str:
         return self.name
@@ -97,8 +99,8 @@ class User(_Holder, Model):
     email_verified_at: Mapped[datetime | None] = column(default=None, readonly=True, label=_("E-mail verified"))
     created_at: Mapped[datetime] = column(default=now, readonly=True, label=_("Joined"))
     last_login_at: Mapped[datetime | None] = column(default=None, readonly=True, label=_("Last login"))
-    permissions: Mapped[list[str]] = column(default=list, help=_("Beside those of the groups."))
-    groups: Mapped[list[Group]] = many_to_many()
+    permissions: Mapped[list[str]] = column(default=list, label=_("Permissions"), help=_("Beside those of the groups."))
+    groups: Mapped[list[Group]] = many_to_many(label=_("Groups"))
 
     def __str__(self) -> str:
         return self.email

@@ -35,11 +35,19 @@ class ModelRecords(Generic[M]):
 
     def __init__(self, model: type[M]) -> None:
         self.model = model
-        self.name = str(getattr(model, "__label__", None) or table_name(model.__name__).replace("_", " "))
-        self.plural = str(getattr(model, "__label_plural__", None) or _plural(self.name))
         self._fields: Mapping[str, Field] | None = None
         self._relations: dict[str, Relation] | None = None
         self._readers: list[Any] = []
+
+    @property
+    def name(self) -> str:
+        """What people call one, in the language of now."""
+        return str(getattr(self.model, "__label__", None) or table_name(self.model.__name__).replace("_", " "))
+
+    @property
+    def plural(self) -> str:
+        """What people call many, in the language of now."""
+        return str(getattr(self.model, "__label_plural__", None) or _plural(self.name))
 
     @property
     def fields(self) -> Mapping[str, Field]:
