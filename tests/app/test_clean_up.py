@@ -227,6 +227,71 @@ def test_a_clean_up_that_fails_changes_no_answer_and_is_raised_in_tests(
     assert (len(told), site.older) == (2, ["closed", "closed"])
 
 
+async def test_a_reporter_that_fails_keeps_no_service_from_its_clean_up(caplog: pytest.LogCaptureFixture) -> None:
+    """What a listener to failures raises is logged with its name; the other listeners and clean-ups have their turn."""
+    site = Site()
+    site.breaks = True
+    told: list[BaseException] = []
+
+    def report(connection: Any, error: BaseException) -> None:
+        raise ConnectionError("the reporter is down")
+
+    site.app.failure_listeners += [report, lambda _, error: told.append(error)]
+    for _ in range(2):
+        assert (await call(site.app, "GET", "/async")).body == b"answer"
+    assert (len(told), site.older) == (2, ["closed", "closed"])
+    assert "A listener to failures, " in caplog.text
+    assert "report" in caplog.text
+    assert (await call(site.app, "GET", "/async/fails")).status == 500
+    assert any(isinstance(error, LookupError) for error in told)
+
+
+async def test_one_exception_raised_again_and_again_gathers_no_notes() -> None:
+    """A factory that raises one and the same object says once where that came from."""
+    app, failure = App(), OSError("always the same")
+
+    def older() -> Iterator[Older]:
+        yield Older()
+        raise failure
+
+    app.provide(Older, older)
+
+    @app.get("/")
+    async def home(older: Older) -> str:
+        return "answer"
+
+    for _ in range(3):
+        assert (await call(app, "GET", "/")).body == b"answer"
+    assert len(failure.__notes__) == 1
+
+
+async def test_a_stream_that_cannot_be_closed_is_a_500_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    """A generator that fails before its first item, and again when it is closed, is answered by the error handlers."""
+    app = App()
+
+    class Broken:
+        def __aiter__(self) -> "Broken":
+            return self
+
+        async def __anext__(self) -> bytes:
+            raise LookupError("the first item")
+
+        async def aclose(self) -> None:
+            raise OSError("the end")
+
+    @app.errorhandler(LookupError)
+    async def lookup(error: LookupError) -> tuple[str, int]:
+        return "nothing there", 410
+
+    @app.get("/")
+    async def home() -> AsyncIterator[bytes]:
+        return Broken()  # type: ignore[return-value]
+
+    answer = await call(app, "GET", "/")
+    assert (answer.status, answer.body) == (410, b"nothing there")
+    assert "Closing the stream of GET / failed" in caplog.text
+
+
 async def test_the_first_failure_of_a_request_is_the_one_that_is_raised() -> None:
     """A handler that fails is told by what it raised, not by what came of it in the clean-up."""
     site = Site()

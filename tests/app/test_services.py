@@ -354,6 +354,74 @@ async def test_a_service_of_the_app_is_made_once_and_ends_with_it() -> None:
     await app.shutdown()
 
 
+async def test_tasks_of_one_request_get_one_service() -> None:
+    """Whoever asks while it is being made waits for it; where making fails, or is cancelled, the next one tries."""
+    app = App()
+    made: list[str] = []
+    closed: list[str] = []
+    breaks = [False]
+
+    async def engine() -> AsyncIterator[Engine]:
+        made.append("made")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        if breaks.pop() if breaks else False:
+            raise LookupError("not yet")
+        yield Engine()
+        closed.append("closed")
+
+    app.provide(Engine, engine)
+
+    @app.get("/")
+    async def home() -> Any:
+        breaks[:] = [False]
+        found = await asyncio.gather(*(current.resolve(Engine) for _ in range(5)))
+        return [len({id(each) for each in found})]
+
+    @app.get("/breaks")
+    async def broken() -> Any:
+        breaks[:] = [True]
+        found = await asyncio.gather(*(current.resolve(Engine) for _ in range(3)), return_exceptions=True)
+        return sorted(type(each).__name__ for each in found)
+
+    @app.get("/cancels")
+    async def cancels() -> Any:
+        breaks[:] = []
+        first = asyncio.create_task(current.resolve(Engine))
+        await asyncio.sleep(0)
+        second = asyncio.create_task(current.resolve(Engine))
+        await asyncio.sleep(0)
+        first.cancel()
+        return [type(await second).__name__, first.cancelled()]
+
+    for path, answered, times in (
+        ("/", [1], 1),
+        ("/breaks", ["Engine", "Engine", "LookupError"], 2),
+        ("/cancels", ["Engine", True], 2),
+    ):
+        made.clear()
+        closed.clear()
+        assert await answer(app, "GET", path) == answered
+        assert (len(made), len(closed)) == (times, 1)
+
+
+async def test_a_factory_that_asks_for_its_own_service_ends() -> None:
+    """It would wait for itself; that is an error of the request, as any recursion is."""
+    app = App()
+
+    async def engine() -> Engine:
+        return await current.resolve(Engine)
+
+    app.provide(Engine, engine)
+
+    @app.get("/")
+    async def home(engine: Engine) -> str:
+        return "not reached"
+
+    async with asyncio.timeout(60):
+        assert (await call(app, "GET", "/")).status == 500
+
+
 async def test_services_without_a_request() -> None:
     """Commands, scripts and tasks get the same services; one that reads the request says so."""
     app = App()

@@ -471,7 +471,12 @@ async def _open(request: Request, response: Response, *, around: Surroundings) -
             await response.opening()
     except BaseException as error:
         if isinstance(response, StreamResponse):
-            await response.aclose()
+            try:
+                await response.aclose()
+            except BaseException as second:
+                if is_ending(second, request):
+                    raise
+                logger.exception("Closing the stream of %s %s failed", request.method, request.path)
         response = await _fail(request, error, around=around, signals=None)
         for finish in around.before_send:
             await finish(request, None)

@@ -315,7 +315,7 @@ class ServiceScope:
     `error` is what went wrong, if anything did: generators see it at their `yield` when the scope is closed.
     """
 
-    __slots__ = ("_cleanups", "_kind", "_services", "error", "made", "unit")
+    __slots__ = ("_cleanups", "_kind", "_making", "_services", "error", "made", "unit")
 
     def __init__(self, services: Services, unit: Any, *, kind: str = "request") -> None:
         self._services = services
@@ -324,6 +324,8 @@ class ServiceScope:
         self.made: dict[Any, Any] = {}
         self.error: BaseException | None = None
         self._cleanups: list[tuple[Provider, Any]] | None = None
+        self._making: dict[Any, tuple[asyncio.Task[Any] | None, list[asyncio.Future[None]]]] = {}
+        """What is being made, by which task, and who waits for it."""
 
     async def get(self, service: type[T]) -> T:
         """Return the service of a type, made at the first call.
@@ -345,7 +347,29 @@ class ServiceScope:
             return cast("T", made)
         if provider.scope == "app":
             return cast("T", await self._of_app(provider))
-        return cast("T", await self._make(provider))
+        if not provider.cached:
+            return cast("T", await self._make(provider))
+        return cast("T", await self._make_once(provider))
+
+    async def _make_once(self, provider: Provider) -> Any:
+        """Make a service, or wait for whoever does already: tasks of one request may ask at the same time."""
+        key, making, task = provider.key, self._making, asyncio.current_task()
+        while key in making:
+            maker, waiting = making[key]
+            if maker is task:  # a factory that asks for its own service; it would wait for itself
+                return await self._make(provider)
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            waiting.append(turn)
+            await turn
+            if key in self.made:
+                return self.made[key]
+        making[key] = (task, [])
+        try:
+            return await self._make(provider)
+        finally:
+            for turn in making.pop(key)[1]:
+                if not turn.done():
+                    turn.set_result(None)
 
     def get_now(self, service: type[T]) -> T:
         """Return a service without awaiting: one that is there, or made by sync code.
@@ -405,7 +429,9 @@ class ServiceScope:
                 elif failure is not error:
                     name = name_of(shown(provider.key))
                     logger.error("Cleaning up %s (%s) failed", name, provider.place, exc_info=failure)
-                    failure.add_note(f"Raised by the clean-up of the service {name} ({provider.place}).")
+                    note = f"Raised by the clean-up of the service {name} ({provider.place})."
+                    if note not in getattr(failure, "__notes__", ()):  # some raise one and the same all the time
+                        failure.add_note(note)
                     if isinstance(self.unit, Connection) and self.unit.app is not None:
                         self.unit.app.note_failure(self.unit, failure)
                     else:

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 
 from demijohn._lib.concurrency import Pool
 from demijohn._lib.keys import KeyRing
-from demijohn._lib.later import secrets
+from demijohn._lib.later import logger_of, secrets
 from demijohn._lib.sentinels import MISSING
 from demijohn._lib.source import caller
 from demijohn.app.assets import Assets, Fallback, get_assets
@@ -25,6 +25,7 @@ from demijohn.app.scaffold import Scaffold
 from demijohn.app.services import Services, ServiceScope
 from demijohn.app.settings import Settings
 from demijohn.app.signals import Signals
+from demijohn.app.signatures import name_of
 from demijohn.errors import ConfigurationError
 from demijohn.http import Connection, Request, Response, WebSocket
 from demijohn.middleware import CSRFGuard, Guard, Security, SecurityHeaders, TrustedProxies
@@ -32,6 +33,8 @@ from demijohn.routing import Converter, ConverterResolver, Router, SlashPolicy
 from demijohn.types import Battery, RateLimitStore
 
 __all__ = ["BATTERY_ASSETS", "Wiring"]
+
+logger = logger_of("demijohn.app")
 
 BATTERY_ASSETS = "/__demijohn__/static"
 """Where the static files of batteries are served, whatever prefixes the app has."""
@@ -234,7 +237,10 @@ class Wiring(Scaffold):
         if failures is not None:
             failures.append(error)
         for listen in self.failure_listeners:
-            listen(connection, error)
+            try:
+                listen(connection, error)
+            except Exception:
+                logger.exception("A listener to failures, %s, failed itself", name_of(listen))
 
     def note(self, title: str, value: Any) -> None:
         """Note something about the running request for the toolbar of development, and nothing where it is off.
