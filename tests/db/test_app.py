@@ -278,6 +278,29 @@ async def test_plain_scripts_iterate_and_wait(app: App, blog: Database) -> None:
         assert await Tag.where(name="plain script").exists()
 
 
+async def test_relations_load_themselves_in_plain_scripts(app: App, blog: Database) -> None:
+    """Whether the script waited for the object or iterated it, and in coroutines that it waits for."""
+
+    async def names() -> list[str]:
+        return [post.author.display_name for post in await Post.where(Post.stars > 3).order_by("id")]
+
+    def script() -> list[object]:
+        with app.context():
+            user = wait(User.where(display_name="Ann").one())
+            count = len(user.posts)
+            return [count, wait(names()), {post.author.display_name for post in user.posts}]
+
+    def another() -> list[str]:
+        with app.context():
+            return wait(names())
+
+    count, found, own = await asyncio.to_thread(script)
+    assert count == 5
+    assert found == ["Ann", "Bob"]
+    assert own == {"Ann"}
+    assert await asyncio.to_thread(another) == ["Ann", "Bob"]
+
+
 async def test_children_of_a_handler_are_refused_by_name(app: App) -> None:
     """A task that a handler starts may not use the handler's unit, and the message names the request."""
     seen: list[str] = []

@@ -1,14 +1,16 @@
 """The commands on an app: each is run as the command line runs it."""
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table
 from sqlalchemy.exc import DBAPIError
 
 from demijohn.app import App
-from demijohn.db import Database, Mapped, Model, column
+from demijohn.db import Database, Mapped, Model, belongs_to, column
 from demijohn.errors import DemijohnError
 from demijohn.migrations import Migrations
 from demijohn.migrations.faults import Behind, UnsafeMigration
@@ -22,6 +24,19 @@ class Shelf(Model, isolated=True):
 
 class Book(Shelf):
     title: Mapped[str] = column(max_length=40)
+
+
+class Desk(Model, isolated=True):
+    """A base of its own."""
+
+
+class Writer(Desk):
+    name: Mapped[str] = column(max_length=40)
+
+
+class Letter(Desk):
+    text: Mapped[str] = column(max_length=40)
+    writer: Mapped[Writer] = belongs_to(back="letters")
 
 
 VOTES = MetaData()
@@ -67,6 +82,30 @@ def test_from_nothing_to_rows_and_back(app: App, tmp_path: Path) -> None:
         cli("db", "backup", str(copy))
     assert "class Book(Model):" in cli("inspectdb").output
     assert "1 taken back" in cli("rollback").output
+
+
+SEEDS = """
+from demijohn.db import Database
+from tests.migrations.test_commands import Desk, Letter, Writer
+from .words import NAME
+
+async def seed(db: Database):
+    await db.create_all(Desk)
+    await Letter.create(text="Dear", writer=await Writer.create(name=NAME))
+    for letter in await Letter.query().all():
+        print(letter.writer.name, len((await Writer.get(1)).letters))
+"""
+
+
+def test_seeds_run_as_a_command_does(app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`seed()` may load relations and ask for services, and its file may import from the package that it stands in."""
+    package = ModuleType("seeded_site")
+    package.__path__ = [str(tmp_path)]
+    monkeypatch.setitem(sys.modules, "seeded_site", package)
+    (tmp_path / "words.py").write_text("NAME = 'Ann'\n")
+    (tmp_path / "seeds.py").write_text(SEEDS)
+    assert CommandRunner(app)("db", "seed").output == "Ann 1\nSeeded.\n"
+    monkeypatch.delitem(sys.modules, "seeded_site.words")
 
 
 def test_the_linter_stops_what_is_not_development(app: App, tmp_path: Path) -> None:

@@ -302,6 +302,7 @@ class Servant(Generic[T]):
         "_wanted",
         "_wish",
         "cancelled",
+        "prepare",
         "thread",
     )
 
@@ -320,6 +321,8 @@ class Servant(Generic[T]):
         self._result: Any = _UNSET
         self._error: BaseException | None = None
         self.cancelled = False
+        self.prepare: Callable[[Awaitable[Any]], Awaitable[Any]] | None = None
+        """What an awaitable goes through before it is awaited: a script's are driven."""
         self.thread = 0
 
     async def serve(self, pool: Pool | Lease) -> T:
@@ -342,7 +345,7 @@ class Servant(Generic[T]):
                 self._wanted = asyncio.get_running_loop().create_future()
                 wish, self._wish = self._wish, None
                 try:
-                    answer = await wish
+                    answer = await (wish if self.prepare is None else self.prepare(wish))
                 except BaseException as failure:
                     if isinstance(failure, asyncio.CancelledError) and _is_being_cancelled():
                         self.cancelled = True

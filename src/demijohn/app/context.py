@@ -21,7 +21,7 @@ class Unit:
     A request is a unit too; both have `app`, `services` and `g`.
     """
 
-    __slots__ = ("__weakref__", "_states", "app", "ending", "g", "name", "services")
+    __slots__ = ("__weakref__", "_states", "app", "ending", "g", "name", "services", "thread")
 
     def __init__(self, app: Any, name: str) -> None:
         self.app = app
@@ -30,6 +30,8 @@ class Unit:
         """The scope of its services, opened at first use (Any: it lives above)."""
         self.ending: list[Callable[[], Any]] | None = None
         self.g = Scratch()
+        self.thread = 0
+        """The thread of a plain script, whose loop runs in another one."""
         self._states: dict[StateKey[Any], Any] = {}
 
 

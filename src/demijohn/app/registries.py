@@ -22,11 +22,13 @@ Observer: TypeAlias = Callable[[Request, Response, float], None]
 
 
 class Driver(Protocol):
-    """How a battery drives the coroutine of a request, and a sync call in a thread."""
+    """How a battery drives the coroutine of a request, a sync call in a thread, and what a script or shell waits for."""
 
     def drive(self, coroutine: Coroutine[Any, Any, T], /) -> Coroutine[Any, Any, T]: ...
 
     def call(self, function: Callable[[], T], /) -> T: ...
+
+    def resume(self, coroutine: Coroutine[Any, Any, T], /) -> Coroutine[Any, Any, T]: ...
 
 
 class Named(dict[str, T]):

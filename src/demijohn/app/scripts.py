@@ -1,12 +1,15 @@
 """`app.context()`: the app for a script, sync or async, with one unit of work."""
 
 import threading
-from types import TracebackType
-from typing import Any
+from types import CoroutineType, TracebackType
+from typing import TYPE_CHECKING, Any
 
 from demijohn._lib.concurrency import Servant
 from demijohn._lib.later import asyncio
 from demijohn.app.context import Unit, running
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
 
 __all__ = ["AppContext"]
 
@@ -72,6 +75,7 @@ class AppContext:
         if self._failure is not None:
             self._ended.wait()
             raise self._failure
+        self._unit.thread = threading.get_ident()
         if self._servant is not None:
             self._servant.enter()
         self._thread_token = running.set(self._unit)
@@ -89,6 +93,13 @@ class AppContext:
             self._thread.join()
         if self._failure is not None and self._failure is not error:
             raise self._failure
+
+    def _driven(self, awaitable: "Awaitable[Any]") -> "Awaitable[Any]":
+        """Have what the script waits for driven as the code of a handler is, in the unit that is open."""
+        if isinstance(awaitable, CoroutineType):
+            for driver in self._app.drivers:
+                awaitable = driver.resume(awaitable)
+        return awaitable
 
     def _run(self) -> None:
         try:
@@ -111,6 +122,7 @@ class AppContext:
     async def _serve(self) -> None:
         async with self:
             servant: Servant[None] = Servant(None, asyncio.get_running_loop())
+            servant.prepare = self._driven
             self._servant = servant
             self._ready.set()
             await servant.attend()

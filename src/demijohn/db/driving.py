@@ -72,6 +72,16 @@ class Driving:
         finally:
             scope.frame.thread = before
 
+    async def resume(self, coroutine: Coroutine[Any, Any, T], /) -> T:
+        """Run a coroutine that a plain script waits for, in the unit of work that is open."""
+        scope = _of_unit()
+        if scope is None:
+            return await coroutine
+        try:
+            return await drive(coroutine, scope)
+        finally:
+            scope.driven = False
+
     async def finish(self, unit: Any, error: BaseException | None) -> None:
         """Commit, or roll back after an error (Any: the request or unit that ends)."""
         scope = _scope.get()
@@ -122,11 +132,11 @@ def _of_unit(*, create: bool = True) -> Scope | None:
     scope = Scope.of(driving.databases)
     try:
         scope.task = current_task()
+        scope.thread = getattr(unit, "thread", 0)  # of a script that waits for what runs here
     except RuntimeError:  # plain code of a script: its loop runs in another thread
         scope.task = wait(_task())
         scope.thread = get_ident()
-    _scopes[unit] = scope
-    return scope
+    return _scopes.setdefault(unit, scope)
 
 
 async def _task() -> asyncio.Task[Any] | None:

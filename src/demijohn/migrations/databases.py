@@ -1,7 +1,6 @@
 """`demijohn db ...`: the client of the database, backups, and rows as JSON."""
 
 import asyncio
-import inspect
 import os
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ import click
 from sqlalchemy import text
 from sqlalchemy.engine import URL, Connection
 
+from demijohn.app import UnitCall
 from demijohn.migrations.faults import MigrationFailed
 from demijohn.migrations.fixtures import dump, load
 from demijohn.migrations.project import Project
@@ -148,7 +148,7 @@ def database_group(find: Find, app: Any) -> click.Group:
         path = file or app.root_path / "seeds.py"
         if not path.exists():
             raise click.ClickException(f"There is no {path}. Write `async def seed(): ...` into it.")
-        values: dict[str, Any] = {"__name__": "seeds", "__file__": str(path)}
+        values: dict[str, Any] = {"__name__": "seeds", "__file__": str(path), "__package__": _package_of(path.parent)}
         exec(compile(path.read_bytes(), str(path), "exec"), values)  # noqa: S102 - the project's own file
         function = values.get("seed")
         if not callable(function):
@@ -160,8 +160,14 @@ def database_group(find: Find, app: Any) -> click.Group:
 
 
 async def _seed(app: Any, function: Callable[[], Any]) -> None:
-    async with app.context():
-        if inspect.iscoroutinefunction(function):
-            await function()
-        else:
-            await app.run_sync(function)
+    call = UnitCall(function, app.services)
+    async with app.context() as unit:
+        await call(unit, {})
+
+
+def _package_of(folder: Path) -> str | None:
+    """Return the package that a folder is, where the app has loaded it: a file in it may import relatively."""
+    for name, module in list(sys.modules.items()):
+        if str(folder.resolve()) in map(str, getattr(module, "__path__", None) or ()):
+            return name
+    return None
