@@ -21,6 +21,11 @@ class Base(Model, isolated=True):
 
 class Post(Base):
     title: Mapped[str] = column(max_length=40)
+    subtitle: Mapped[str | None] = column(max_length=40)
+
+    @property
+    def loud(self) -> str:
+        return self.subtitle.upper()  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("name", sorted(IMPORTS))
@@ -59,6 +64,34 @@ def test_attributes_of_a_model_are_translated() -> None:
         Post.objects  # type: ignore[attr-defined]  # noqa: B018
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         Post.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.parametrize("name", sorted(ATTRIBUTES["object"]))
+def test_attributes_of_an_object_are_translated(name: str) -> None:
+    """`user.has_perm` and `post.pk` name what is written here; an object has no such attribute."""
+    with pytest.raises(NameElsewhere) as caught:
+        getattr(Post(title="x"), name)
+    assert ATTRIBUTES["object"][name] in str(caught.value)
+    assert not hasattr(Post(title="x"), name)
+
+
+@pytest.mark.parametrize("name", sorted(ATTRIBUTES["QuerySet"]))
+def test_methods_of_a_query_are_translated(name: str) -> None:
+    """`.filter(...)` and `.select_related(...)` name the method to call, with the name of the model."""
+    for query in (Post.query(), Post.query().select(Post.title)):
+        with pytest.raises(NameElsewhere) as caught:
+            getattr(query, name)
+        assert ATTRIBUTES["QuerySet"][name] in str(caught.value)
+        with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+            query.nothing  # noqa: B018
+
+
+def test_a_property_that_fails_tells_its_own_error() -> None:
+    """What a property of a model raises is not hidden behind its name."""
+    with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'upper'"):
+        Post(title="x").loud  # noqa: B018
+    with pytest.raises(AttributeError, match="'Post' object has no attribute 'nothing'"):
+        Post(title="x").nothing  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_other_names_are_plain_errors() -> None:

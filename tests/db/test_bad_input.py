@@ -81,6 +81,24 @@ async def test_zeros_behind_the_point_are_no_decimal_places(parcels: Database) -
     await parcels.run(write())
 
 
+@pytest.mark.parametrize(
+    ("ask", "line"),
+    [
+        (lambda: Post.where(author__display_name="Ann"), ".where(Post.author.has(display_name=...))"),
+        (lambda: Post.where(tags__name="sql"), ".where(Post.tags.any(name=...))"),
+        (lambda: Post.query().order_by("-author__display_name"), ".join(Post.author).order_by(User.display_name)"),
+        (lambda: Post.where(stars__gte=3), ".where(Post.stars >= value)"),
+        (lambda: Post.query().exclude(title__icontains="x"), ".icontains(text, autoescape=True))"),
+        (lambda: Post.where(created_at__year=2026), 'extract("year", Post.created_at) == value'),
+    ],
+)
+def test_lookups_of_django_are_told_how_they_are_written_here(ask: Callable[[], Any], line: str) -> None:
+    """A name with `__` in it says how to follow a relation and how to compare."""
+    with pytest.raises(QueryError) as told:
+        ask()
+    assert line in str(told.value)
+
+
 NASTY = [
     'x"; drop table post; --', "x'; drop table post; --", "x`; drop table post; --", "title; select 1", "title)--",
     "\0", "%s", ":a",

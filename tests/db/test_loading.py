@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import attributes
 
-from demijohn.db import Database, Mapped, Model, NotLoaded, belongs_to, column, max_queries
+from demijohn.db import Database, Mapped, Model, NotLoaded, belongs_to, column, has_many, many_to_many, max_queries
 from demijohn.db.loading import siblings_of
 from demijohn.db.watching import Watch, watching
 from tests.db.blog import Base, Comment, Post, Tag, User, fill
@@ -54,6 +54,51 @@ async def test_the_order_of_a_relation_holds(filled: Database) -> None:
             assert ids == sorted(ids)
 
     await filled.run(main())
+
+
+async def test_a_relation_has_the_order_that_is_written_as_in_queries() -> None:
+    """`order_by="-place"`, several names, and where nothing is said the `__order_by__` of the target, in both loads."""
+
+    class Here(Model, isolated=True):
+        pass
+
+    class Album(Here):
+        songs: Mapped[list["Song"]] = has_many(back="album", order_by=("-stars", "title"))
+        notes: Mapped[list["Note"]] = has_many(back="album")
+        words: Mapped[list["Note"]] = many_to_many(order_by="text")
+
+    class Song(Here):
+        title: Mapped[str] = column(max_length=10)
+        stars: Mapped[int] = column(default=0)
+        album: Mapped[Album] = belongs_to(back="songs")
+
+    class Note(Here):
+        __order_by__ = "-text"
+        text: Mapped[str] = column(max_length=10)
+        album: Mapped[Album] = belongs_to(back="notes")
+
+    database = Database("sqlite://")
+
+    async def main() -> None:
+        await database.create_all(Here)
+        albums = [await Album.create() for _ in range(2)]
+        for album in albums:
+            for title, stars in (("b", 1), ("a", 1), ("c", 5)):
+                await Song.create(title=title, stars=stars, album=album)
+                note = await Note.create(text=title, album=album)
+                await album.load("words")
+                album.words.append(note)
+        for album in albums:
+            await album.save()
+        for query in (Album.query(), Album.query().load(Album.songs).load(Album.notes).load(Album.words)):
+            database.session.expunge_all()
+            for album in await query:
+                assert [song.title for song in album.songs] == ["c", "a", "b"]
+                assert [note.text for note in album.notes] == ["c", "b", "a"]
+                assert [note.text for note in album.words] == ["a", "b", "c"]
+
+    await database.run(main())
+    await database.dispose()
 
 
 async def test_siblings_of_an_earlier_result_join_in(filled: Database) -> None:

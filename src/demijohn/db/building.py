@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy import exists as sql_exists
 from sqlalchemy.sql.selectable import CompoundSelect
 
+from demijohn._lib.elsewhere import translation
 from demijohn.db.ahead import Ahead
 from demijohn.db.comparisons import equal as equal_to
 from demijohn.db.comparisons import quick_fields
@@ -31,6 +32,7 @@ from demijohn.db.shapes import Named
 from demijohn.db.streaming import stream_rows
 from demijohn.db.units import Unit, current_scope, work
 from demijohn.db.waiting import run_now
+from demijohn.errors import NameElsewhere
 
 if TYPE_CHECKING:
     from typing import Self, TypeVarTuple
@@ -63,6 +65,14 @@ class Building(Generic[R]):
         self._parts: tuple[_Part, ...] = ()
         self._extra: dict[str, Any] = {}
         self._locks = False
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            written = translation("QuerySet", name)
+            if not written:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            raise NameElsewhere.of(type(self).__name__, name, written.replace("Post", self._model.__name__))
 
     def _copy(self) -> "Self":
         made = type(self).__new__(type(self))

@@ -103,6 +103,15 @@ class Declarative(DeclarativeBase, metaclass=_Naming):
     __pending__: ClassVar[list[Link]] = []
     __made__: ClassVar[set[str]] = set()
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            written = translation("object", name)
+            if written:
+                raise NameElsewhere.of(type(self).__name__, name, written)
+            # A property that failed comes here too, and has its own error to tell.
+            return object.__getattribute__(self, name)
+
     def __init_subclass__(cls, *, isolated: bool = False, **options: Any) -> None:
         if isolated:
             cls.__abstract__ = True

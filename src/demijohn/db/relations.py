@@ -139,7 +139,8 @@ def has_many(
 
     Args:
         back: The name of the `belongs_to` at the target; may be left out where there is only one.
-        order_by: A column of the target, or a function that returns it (Any: as SQLAlchemy takes it).
+        order_by: The order of the list: `"-created_at"`, a tuple of such, or what SQLAlchemy takes (Any: all of
+            these); that of the target, `__order_by__`, where nothing is said.
         delete_orphans: Delete a row that is taken out of the list.
         init: For type checkers: collections are not constructor arguments.
         lazy, label, help, private: As in `belongs_to`.
@@ -191,7 +192,8 @@ def many_to_many(
         back: The name of the other half at the target, which is made unless it is declared there.
         table: The name of the join table; `post_tags` for `Post.tags` otherwise.
         through: A model of your own that joins the two (with two `belongs_to`); the relation is for reading then.
-        order_by: A column of the target, or a function that returns it (Any: as SQLAlchemy takes it).
+        order_by: The order of the list: `"-created_at"`, a tuple of such, or what SQLAlchemy takes (Any: all of
+            these); that of the target, `__order_by__`, where nothing is said.
         init: For type checkers: collections are not constructor arguments.
         lazy, label, help, readonly, private: As in `belongs_to`.
 
@@ -300,12 +302,28 @@ def _relationship(link: Link) -> Relationship[Any]:
             "primaryjoin": lambda: _join(link, own=True),
             "secondaryjoin": lambda: _join(link, own=False),
         }
-    order = link.options.get("order_by")
-    if order is not None:
-        options["order_by"] = order
+    if link.kind in {"has_many", "many_to_many"}:
+        order = link.options.get("order_by")
+        options["order_by"] = (lambda: _order_of(link, order)) if order is None or _are_names(order) else order
     if link.back is not None and link.kind in {"belongs_to", "many_to_many"} and not options.get("viewonly"):
         options["back_populates"] = link.back
     return cast("Relationship[Any]", relationship(lambda: link.cls, **options))
+
+
+def _are_names(order: Any) -> bool:
+    """Return whether an order is written as that of a query: `"-created_at"`, or a tuple of such."""
+    names = (order,) if isinstance(order, str) else order
+    return isinstance(names, tuple | list) and all(
+        isinstance(name, str) and name.removeprefix("-").isidentifier() for name in names
+    )
+
+
+def _order_of(link: Link, order: Any) -> Any:
+    from demijohn.db.naming import order_of
+
+    model = link.cls
+    names = model.__order_by__ if order is None else order
+    return [order_of(model, name) for name in ((names,) if isinstance(names, str) else names)] or False
 
 
 def _deleting(orphans: bool) -> dict[str, Any]:
