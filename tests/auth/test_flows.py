@@ -155,10 +155,12 @@ async def test_an_open_site(database: Database) -> None:
 
 
 async def test_a_closed_site(database: Database) -> None:
-    """With `signup="closed"` there is no such page, and no link to it."""
-    async with AsyncClient(make_app(database, signup="closed")) as visitor:
+    """With `signup="closed"` there is no such page, no link to it, and nothing that a check could find."""
+    app = make_app(database, signup="closed")
+    async with AsyncClient(app) as visitor:
         assert (await visitor.get("/signup")).status_code == 404
         assert "/signup" not in (await visitor.get("/login", headers=HTML)).text
+    assert not [message for message in app.run_checks() if message.id == "templates.url"]
 
 
 async def test_pages_below_a_prefix(database: Database, ann: User) -> None:

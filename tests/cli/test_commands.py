@@ -75,6 +75,20 @@ def test_routes_lists_them(folder: Path) -> None:
     assert "home" not in invoke("routes", "hello.py", "--grep", "posts").output
 
 
+def test_a_command_of_an_app_that_does_not_load(folder: Path) -> None:
+    """What is wrong with the app is told with its place; where there is no app, a near command is."""
+    (folder / "app.py").write_text("from demijohn import App\nfrom demijohn.db import Nothing\n")
+    result = invoke("migrate")
+    assert result.exit_code == 1
+    assert "The app could not be loaded, so `demijohn migrate`" in result.output
+    assert "app.py:2: from demijohn.db import Nothing" in result.output
+    assert "ImportError: cannot import name 'Nothing'" in result.output
+    assert "Did you mean" not in result.output
+    (folder / "app.py").unlink()
+    sys.modules.pop("app", None)
+    assert "Did you mean 'routes'" in invoke("rutes").output
+
+
 def test_the_app_is_found(folder: Path) -> None:
     """`app.py`, `[tool.demijohn]`, `DEMIJOHN_APP`, a file, a module and a factory all lead to the app."""
     (folder / "app.py").write_text(HELLO)

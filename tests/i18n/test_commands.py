@@ -88,7 +88,9 @@ def test_texts_go_all_the_way(project: Path) -> None:
     assert len(read_catalog(project / "translations" / "pl" / "LC_MESSAGES" / "messages.po").plural_forms) > 20
     assert "POT-Creation-Date" not in path.read_text()
 
-    demijohn("messages", "compile", folder=project)
+    (project / "feature.py").write_text('from demijohn import Blueprint\nfeature = Blueprint("feature")\n')
+    (project / "app.py").write_text(APP + "\nfrom feature import feature\napp.include(feature)\n")
+    assert demijohn("messages", "compile", folder=project).count("de/LC_MESSAGES/messages.mo") == 1
     assert path.with_suffix(".mo").is_file()
 
 

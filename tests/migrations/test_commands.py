@@ -108,6 +108,16 @@ def test_seeds_run_as_a_command_does(app: App, tmp_path: Path, monkeypatch: pyte
     monkeypatch.delitem(sys.modules, "seeded_site.words")
 
 
+def test_a_driver_that_is_not_installed_is_told(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first command that wants a server without its driver says what to install."""
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    other = App()
+    other.root_path = app.root_path
+    other.use(Database("postgresql://nobody@127.0.0.1:1/none"))
+    with pytest.raises(ImportError, match=r'pip install "demijohn\[postgresql\]"'):
+        CommandRunner(other)("migrate")
+
+
 def test_the_linter_stops_what_is_not_development(app: App, tmp_path: Path) -> None:
     """Outside of development a dangerous migration does not run unless somebody says so."""
     cli = CommandRunner(app)

@@ -76,6 +76,18 @@ def test_places(check: Callable[..., list[CheckMessage]]) -> None:
     assert places["DJN-704"].split("/")[-1].startswith("site.py:")
 
 
+def test_each_file_is_told_once(write: Callable[..., Path]) -> None:
+    """The folder of an app is that of the blueprints beside it too, and what is wrong in it is told once."""
+    app = make_site()
+    folder = write({**GOOD, "show.html": "{{ url_for('nope') }}"})
+    app.use(Templates(folder))
+    app.included[0][0].template_folder = folder
+    app.freeze()
+    assert [message.text for message in app.run_checks() if message.id == "templates.url"] == [
+        "No route is named 'nope'.",
+    ]
+
+
 def test_a_missing_page(check: Callable[..., list[CheckMessage]], tmp_path: Path) -> None:
     """A handler that names a template that is not there is told, with the folders."""
     check()

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from demijohn._lib.extras import MissingExtra
 from demijohn._lib.text import did_you_mean
 from demijohn.errors import DemijohnError
 
@@ -86,6 +87,12 @@ class Commands(click.Group):
         if pair in ELSEWHERE and isinstance(found, click.Group) and args[1] not in found.commands:
             raise click.UsageError(f"There is no command {pair!r}. Write `demijohn {ELSEWHERE[pair]}`.", ctx)
         if name not in OWN and found is None:
+            failed = ctx.meta.get("demijohn.failed")
+            if failed is not None and pair not in ELSEWHERE and name not in {*ELSEWHERE, *NEEDLESS}:
+                raise click.ClickException(
+                    f"The app could not be loaded, so `demijohn {name}`, which comes with it, is not known.\n"
+                    f"{failed}\n`demijohn check` shows the whole traceback."
+                )
             if name in NEEDLESS:
                 hint = f" {NEEDLESS[name]}"
             elif pair in ELSEWHERE or name in ELSEWHERE:
@@ -93,7 +100,7 @@ class Commands(click.Group):
             else:
                 hint = did_you_mean(name, self.list_commands(ctx))
             problem = ctx.meta.get("demijohn.problem")
-            told = f"\n\nThe app could not be loaded, so its own commands are not known:\n{problem}" if problem else ""
+            told = f"\n\nNo app was found that could have more commands:\n{problem}" if problem else ""
             raise click.UsageError(f"There is no command {name!r}.{hint}{told}", ctx)
         return super().resolve_command(ctx, args)
 
@@ -121,9 +128,31 @@ class Commands(click.Group):
                     found = commands_of(given)
                 except Exception as error:
                     ctx.meta["demijohn.problem"] = str(error).partition("\n")[0] or type(error).__name__
+                    if not _is_nothing_there(error):
+                        ctx.meta["demijohn.failed"] = _told(error)
             ctx.meta["demijohn.commands"] = found
         result: dict[str, click.Command] = found
         return result
+
+
+def _is_nothing_there(error: Exception) -> bool:
+    from demijohn.cli.target import TargetError
+
+    return isinstance(error, TargetError)
+
+
+def _told(error: Exception) -> str:
+    """Return what failed while an app was loaded, and the last line of the project's own code on the way there."""
+    from pathlib import Path
+    from traceback import extract_tb
+
+    said = str(error) if isinstance(error, DemijohnError) else f"{type(error).__name__}: {error}"
+    here = Path.cwd()
+    for frame in reversed(extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_relative_to(here) and "site-packages" not in path.parts:
+            return f"{path.relative_to(here)}:{frame.lineno}: {frame.line}\n{said}"
+    return said
 
 
 def _likely() -> bool:
@@ -202,7 +231,7 @@ def main(arguments: list[str] | None = None) -> Any:
     """
     try:
         return cli.main(arguments, prog_name="demijohn")
-    except DemijohnError as error:
+    except (DemijohnError, MissingExtra) as error:
         click.secho(f"Error: {error}", fg="red", err=True)
     except Exception as error:
         import traceback

@@ -50,7 +50,7 @@ class Model(Declarative):
     update_or_create upsert bulk_create bulk_update save delete reload load assign page_url`.
 
     Class attributes:
-        __order_by__: The order of queries that name none, and of lists of relations: `"-created_at"`, or a tuple of such.
+        __order_by__: The order of queries and relations that name none: `"-created_at"`, or a tuple of such.
         __database__: The alias of the `Database` that the model lives in.
         __page__: The name of the route that shows an object, where several could be meant.
 

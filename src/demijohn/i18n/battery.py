@@ -298,7 +298,8 @@ class Translations:
             folder = getattr(battery, "translations", None)
             if isinstance(folder, str | Path):
                 found.append(Source(Path(folder), self.domain, battery.name))
-        return [*dict.fromkeys(found), FRAMEWORK]
+        folders = {source.folder: source for source in reversed(found)}  # the first owner of a folder names it
+        return [*(source for source in dict.fromkeys(found) if folders[source.folder] is source), FRAMEWORK]
 
     @property
     def is_reloading(self) -> bool:

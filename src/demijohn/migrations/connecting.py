@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.url import URL, make_url
 from sqlalchemy.pool import NullPool
 
+from demijohn._lib.extras import need
 from demijohn.db import Database
 from demijohn.db.driver import spawn
 
@@ -50,6 +51,14 @@ def is_mysql(thing: Any) -> bool:
     return dialect.name in {"mysql", "mariadb"}
 
 
+_PACKAGES = {
+    "asyncpg": ("asyncpg", "postgresql"),
+    "asyncmy": ("asyncmy", "mysql"),
+    "oracledb_async": ("oracledb", "oracle"),
+}
+"""The package of a driver, and the extra that brings it."""
+
+
 def engine_for(database: Database, *, url: str | None = None, limits: MigrationLimits = USUAL) -> Engine:
     """Return an engine with one connection at a time, for use under `run`.
 
@@ -65,6 +74,8 @@ def engine_for(database: Database, *, url: str | None = None, limits: MigrationL
     if backend == "sqlite":
         return _sqlite(plan_url.set(drivername="sqlite+pysqlite"), limits)
     driver = {"postgresql": "asyncpg", "mysql": "asyncmy", "mariadb": "asyncmy", "oracle": "oracledb_async"}[backend]
+    package, extra = _PACKAGES[driver]
+    need(package, extra=extra, wanted_for=f"A {backend}:// database")
     engine = create_engine(plan_url.set(drivername=f"{backend}+{driver}"), poolclass=NullPool)
     if is_mysql(engine):
         from demijohn.db.dialects.mysql import DDLCompiler

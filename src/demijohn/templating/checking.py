@@ -22,6 +22,7 @@ __all__ = ["check_templates"]
 
 # What Jinja2 itself gives to a template or a block.
 _GIVEN = frozenset(("loop", "self", "super", "caller", "varargs", "kwargs", "true", "false", "none", "True", "False"))
+_FRAMEWORK = Path(__file__).parents[1]
 _RENDERERS = frozenset(("Page", "render_template", "stream_template"))
 
 
@@ -58,7 +59,11 @@ class _Checker:
 
     def files(self) -> Iterator[CheckMessage]:
         seen: dict[str, tuple[str, Path]] = {}
+        read: set[Path] = set()
         for folder, name, path in self.environment.folders.files():
+            if path in read:  # the folder of an app and of the blueprints beside it
+                continue
+            read.add(path)
             first = seen.setdefault(name, (folder.owner, path))
             if first[1] != path:
                 if first[0]:
@@ -96,6 +101,8 @@ class _Checker:
             if use.name.startswith("."):
                 continue
             route = self.routes.get(use.name)
+            if route is None and path.is_relative_to(_FRAMEWORK):
+                continue  # a page of ours leads to another only where that is there: a sign-up may be closed
             if route is None:
                 yield CheckMessage(
                     level="error",
