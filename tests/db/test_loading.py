@@ -8,7 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import attributes
 
-from demijohn.db import Database, Mapped, Model, NotLoaded, belongs_to, column, has_many, many_to_many, max_queries
+from demijohn.db import (
+    Database,
+    Mapped,
+    Model,
+    ModelError,
+    NotLoaded,
+    belongs_to,
+    column,
+    has_many,
+    many_to_many,
+    max_queries,
+)
 from demijohn.db.loading import siblings_of
 from demijohn.db.watching import Watch, watching
 from tests.db.blog import Base, Comment, Post, Tag, User, fill
@@ -99,6 +110,23 @@ async def test_a_relation_has_the_order_that_is_written_as_in_queries() -> None:
 
     await database.run(main())
     await database.dispose()
+
+
+def test_an_order_by_what_is_no_column_is_refused() -> None:
+    """The name that was probably meant is told."""
+
+    class There(Model, isolated=True):
+        pass
+
+    class Shelf(There):
+        books: Mapped[list["Book"]] = has_many(back="shelf", order_by="-titel")
+
+    class Book(There):
+        title: Mapped[str] = column(max_length=10)
+        shelf: Mapped[Shelf] = belongs_to(back="books")
+
+    with pytest.raises(ModelError, match=r"Shelf\.books is ordered by '-titel'(.|\n)*Did you mean 'title'"):
+        Shelf.query().load(Shelf.books).statement.compile()
 
 
 async def test_siblings_of_an_earlier_result_join_in(filled: Database) -> None:

@@ -319,11 +319,23 @@ def _are_names(order: Any) -> bool:
 
 
 def _order_of(link: Link, order: Any) -> Any:
-    from demijohn.db.naming import order_of
-
     model = link.cls
     names = model.__order_by__ if order is None else order
-    return [order_of(model, name) for name in ((names,) if isinstance(names, str) else names)] or False
+    clauses = []
+    for name in (names,) if isinstance(names, str) else names:
+        field = name.removeprefix("-")
+        if field not in model.__mapper__.column_attrs:
+            from demijohn.db.faults import unknown
+
+            known = sorted(model.__mapper__.column_attrs.keys())
+            raise ModelError(
+                f"{link.owner.__name__}.{link.name} is ordered by {name!r}, and {model.__name__} has no such column."
+                + unknown(field, known),
+                why=f"Its columns are {', '.join(known)}.",
+                fix=f'has_many(order_by="{known[0]}"), or "-{known[0]}" for the other way round',
+            )
+        clauses.append(getattr(model, field).desc() if name != field else getattr(model, field).asc())
+    return clauses or False
 
 
 def _deleting(orphans: bool) -> dict[str, Any]:
