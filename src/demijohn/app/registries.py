@@ -22,7 +22,7 @@ Observer: TypeAlias = Callable[[Request, Response, float], None]
 
 
 class Driver(Protocol):
-    """How a battery drives a request, a sync call in a thread, and what a script waits for."""
+    """How a battery drives a request, a call in a thread, and what a script awaits."""
 
     def drive(self, coroutine: Coroutine[Any, Any, T], /) -> Coroutine[Any, Any, T]: ...
 

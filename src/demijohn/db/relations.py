@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, MappedColumn, Relationship, relationship
 from demijohn.db.annotations import Target, annotations_of, target_of
 from demijohn.db.columns import SPEC, Spec, spec_of
 from demijohn.db.faults import ModelError
+from demijohn.db.ordering import order_of_list
 from demijohn.schema import Field
 
 __all__ = ["Link", "OnDelete", "belongs_to", "has_many", "has_one", "many_to_many"]
@@ -303,39 +304,11 @@ def _relationship(link: Link) -> Relationship[Any]:
             "secondaryjoin": lambda: _join(link, own=False),
         }
     if link.kind in {"has_many", "many_to_many"}:
-        order = link.options.get("order_by")
-        options["order_by"] = (lambda: _order_of(link, order)) if order is None or _are_names(order) else order
+        title = f"{link.owner.__name__}.{link.name}"
+        options["order_by"] = order_of_list(title, link.options.get("order_by"), lambda: link.cls)
     if link.back is not None and link.kind in {"belongs_to", "many_to_many"} and not options.get("viewonly"):
         options["back_populates"] = link.back
     return cast("Relationship[Any]", relationship(lambda: link.cls, **options))
-
-
-def _are_names(order: Any) -> bool:
-    """Return whether an order is written as that of a query: `"-created_at"`, or a tuple of such."""
-    names = (order,) if isinstance(order, str) else order
-    return isinstance(names, tuple | list) and all(
-        isinstance(name, str) and name.removeprefix("-").isidentifier() for name in names
-    )
-
-
-def _order_of(link: Link, order: Any) -> Any:
-    model = link.cls
-    names = model.__order_by__ if order is None else order
-    clauses = []
-    for name in (names,) if isinstance(names, str) else names:
-        field = name.removeprefix("-")
-        if field not in model.__mapper__.column_attrs:
-            from demijohn.db.faults import unknown
-
-            known = sorted(model.__mapper__.column_attrs.keys())
-            raise ModelError(
-                f"{link.owner.__name__}.{link.name} is ordered by {name!r}, and {model.__name__} has no such column."
-                + unknown(field, known),
-                why=f"Its columns are {', '.join(known)}.",
-                fix=f'has_many(order_by="{known[0]}"), or "-{known[0]}" for the other way round',
-            )
-        clauses.append(getattr(model, field).desc() if name != field else getattr(model, field).asc())
-    return clauses or False
 
 
 def _deleting(orphans: bool) -> dict[str, Any]:
