@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from demijohn import App, Body, Response, ServerSentEvent, StreamResponse, abort, current, wait
 from demijohn.db import Database, Mapped, Model, NoDatabase, QueryError, column
 from demijohn.errors import ConfigurationError
+from demijohn.testing import AsyncClient
 from tests.app.calling import call
 from tests.db.blog import Comment, Post, Tag, User, fill
 
@@ -538,3 +539,76 @@ async def test_dicts_of_all_columns_tell_nothing_private(blog: Database) -> None
         assert "secret" not in shown
         named = await Post.query().order_by(Post.id).values("id", "secret").first()
         assert named == {"id": shown["id"], "secret": None}
+
+
+@pytest.mark.parametrize("sync", [False, True])
+async def test_a_client_that_leaves_leaves_nothing_half_done(app: App, blog: Database, sync: bool) -> None:
+    """The handler goes on to its end, and all that it wrote is committed at once."""
+    began, release = asyncio.Event(), asyncio.Event()
+
+    async def write() -> None:
+        await Tag.create(name="first")
+        began.set()
+        await release.wait()
+        await Tag.create(name="second")
+
+    async def handler() -> str:
+        await write()
+        return "not heard"
+
+    def handler_sync() -> str:
+        wait(write())
+        return "not heard"
+
+    app.post("/tags")(handler_sync if sync else handler)
+
+    async def count() -> int:
+        async with blog.unit():
+            return await Tag.where(Tag.name.in_(["first", "second"])).count()
+
+    async with AsyncClient(app) as client:
+        asking = asyncio.create_task(client.post("/tags"))
+        await began.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert await count() == 0
+        release.set()
+        async with asyncio.timeout(60):
+            while await count() == 0:
+                await asyncio.sleep(0.001)
+        assert await count() == 2
+
+
+async def test_a_request_that_is_cut_writes_nothing(app: App, blog: Database) -> None:
+    """What had been written when its task was cancelled is rolled back, and its clean-up sees why."""
+    began = asyncio.Event()
+    seen: list[str] = []
+
+    class Watch:
+        pass
+
+    def watch() -> Iterator[Watch]:
+        try:
+            yield Watch()
+        except BaseException as error:
+            seen.append(type(error).__name__)
+            raise
+
+    app.provide(Watch, watch)
+
+    @app.post("/tags")
+    async def handler(watch: Watch) -> str:
+        await Tag.create(name="first")
+        began.set()
+        await asyncio.sleep(3600)
+        return "not reached"
+
+    task = asyncio.create_task(call(app, "POST", "/tags", headers={"sec-fetch-site": "same-origin"}))
+    await began.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with blog.unit():
+        assert await Tag.where(name="first").count() == 0
+    assert seen == ["CancelledError"]

@@ -5,13 +5,14 @@ import io
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 
 import httpx2
 import pytest
 
-from demijohn import App, Request, Response, Settings, abort, after_response, redirect
+from demijohn import App, Request, Response, Settings, abort, after_response, redirect, wait
 from demijohn.errors import DemijohnError
 from demijohn.http import RedirectResponse
 from demijohn.sessions import Session
@@ -546,3 +547,48 @@ def test_a_sync_client_changes_the_session() -> None:
 
 def _cart(session: Session) -> dict[str, object]:
     return {"cart": session.get("cart")}
+
+
+@pytest.mark.parametrize("sync", [False, True])
+def test_a_client_that_gives_up_cancels_no_handler(sync: bool) -> None:
+    """As under a server: the handler goes on to its end; what never ends is cut when the app is stopped."""
+    app = App()
+    release = threading.Event()
+    log: list[str] = []
+
+    async def be_long() -> None:
+        try:
+            while not release.is_set():
+                await asyncio.sleep(0.001)
+        except asyncio.CancelledError:
+            log.append("cut")
+            raise
+        log.append("ended")
+
+    async def slow(request: Request) -> str:
+        await be_long()
+        while not request.is_disconnected():
+            await asyncio.sleep(0)
+        log.append("left")
+        return "not heard"
+
+    def slow_sync() -> str:
+        wait(be_long())
+        return "not heard"
+
+    app.get("/")(slow_sync if sync else slow)
+    with TestClient(app) as client:
+        with pytest.raises(httpx2.ReadTimeout):
+            client.get("/", timeout=0.05)
+        assert log == []
+        release.set()
+        end = time.monotonic() + 30
+        while len(log) < (1 if sync else 2):
+            assert time.monotonic() < end
+            time.sleep(0.001)
+        assert log == (["ended"] if sync else ["ended", "left"])
+        release.clear()
+        log.clear()
+        with pytest.raises(httpx2.ReadTimeout):
+            client.get("/", timeout=0.05)
+    assert log == ["cut"]

@@ -50,12 +50,17 @@ class Exchange:
         try:
             await asyncio.wait({task, started}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            task.cancel()
+            self._left.set()  # the client leaves, which cancels no handler
             raise
         finally:
             started.cancel()
         if self._is_whole:
             await asyncio.wait({task})
+
+    @property
+    def outlived(self) -> asyncio.Task[None] | None:
+        """What goes on though the client has left."""
+        return self._task if self._left.is_set() and self._task is not None and not self._task.done() else None
 
     async def parts(self) -> AsyncIterator[bytes]:
         """Yield the parts of the response's body."""

@@ -20,6 +20,7 @@ class Home:
         self._lifespan = Lifespan(app)
         self._lock = threading.Lock()
         self._holders = 0
+        self._outlived: set[asyncio.Task[None]] = set()
         self.loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -53,11 +54,24 @@ class Home:
                 return
         try:
             if self.loop is not None and self.loop.is_running():
-                await self.call(self._lifespan.stop)
+                await self.call(self._end)
         finally:
             with self._lock:
                 self._holders = 0
                 self.loop = None
+
+    def keep(self, task: "asyncio.Task[None] | None") -> None:
+        """Keep a request whose client has left; it is cut at the end of the app, as a server does."""
+        if task is not None:
+            self._outlived.add(task)
+            task.add_done_callback(self._outlived.discard)
+
+    async def _end(self) -> None:
+        for task in (left := set(self._outlived)):
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
+        await self._lifespan.stop()
 
     async def stop(self) -> None:
         """Stop the app, whoever holds it."""

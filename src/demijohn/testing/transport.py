@@ -70,6 +70,8 @@ class _Way:
             await asyncio.wait_for(exchange.start(), timeout)
         except TimeoutError as error:
             raise httpx2.ReadTimeout(f"No response within {timeout} s.", request=request) from error
+        finally:
+            self.home.keep(exchange.outlived)
         if exchange.failures and self.raise_server_exceptions and not exchange.is_broken:
             raise exchange.failures[0]
         return exchange
