@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from datetime import time
 
 import pytest
 from benchmarks.admin import LIMIT
@@ -16,7 +17,7 @@ from demijohn.errors import ConfigurationError
 from demijohn.templating import Templates
 from demijohn.testing import AsyncClient
 from tests.admin.conftest import Open
-from tests.admin.shop import Base, Door, Person, Post, Tag
+from tests.admin.shop import Base, Door, Person, Post, Tag, Writer
 from tests.house.repository import ROOT
 
 Caplog = pytest.LogCaptureFixture
@@ -108,11 +109,24 @@ async def test_times_in_the_language_of_the_visitor(sqlite: Database, door: Door
     app = App()
     app.use(sqlite)
     app.use(Translations(["en", "de"]))
-    app.use(Admin(models=[Base, LogEntry], access=door))
+    admin = app.use(Admin(models=[Base, LogEntry], access=door))
+
+    @admin.register(Writer)
+    class WriterAdmin(ModelAdmin):
+        list_display = ("display_name", "born", "gets_up")
+
+        def gets_up(self, writer: Writer) -> time:
+            return time(6, 30)
+
     async with AsyncClient(app) as client:
         page = (await client.get("/admin/post/", headers={"accept-language": "de"})).text
+        writers = (await client.get("/admin/writer/", headers={"accept-language": "de"})).text
+        english = (await client.get("/admin/writer/", headers={"accept-language": "en"})).text
     assert '<html lang="de" dir="ltr"' in page
     assert ">10.01.25, " in page
+    assert '<time datetime="1950-03-04">04.03.1950</time>' in writers
+    assert '<time datetime="06:30:00">06:30</time>' in writers
+    assert "Mar 4, 1950" in english
 
 
 async def test_what_options_mean_is_found_once(sqlite: Database, door: Door) -> None:

@@ -54,6 +54,10 @@ class Shown:
             return str(value)
         if isinstance(value, datetime):
             return f'<time datetime="{value.isoformat()}">{escape(moment(value))}</time>'
+        if isinstance(value, date | time):
+            name, form = ("format_date", "medium") if isinstance(value, date) else ("format_time", "short")
+            written = _localized(name, value, form) or value.isoformat()
+            return f'<time datetime="{value.isoformat()}">{escape(written)}</time>'
         html = getattr(value, "__html__", None)
         if html is not None:
             return str(html())
@@ -79,11 +83,15 @@ def moment(value: datetime, *, seconds: bool = False) -> str:
 
     In UTC otherwise, so that it is the same everywhere.
     """
+    localized = _localized("format_datetime", value, "medium" if seconds else "short")
+    return localized or (f"{value:%Y-%m-%d %H:%M:%S} UTC" if seconds else f"{value:%Y-%m-%d %H:%M}")
+
+
+def _localized(name: str, value: Any, form: str = "short") -> str:
+    """Return a value as the present language writes it; nothing where the app speaks one language alone."""
     unit = find_unit()
-    localized = None if unit is None else unit.app.templates.filters.get("format_datetime")
-    if localized is not None:
-        return str(localized(value, "medium" if seconds else "short"))
-    return f"{value:%Y-%m-%d %H:%M:%S} UTC" if seconds else f"{value:%Y-%m-%d %H:%M}"
+    write = None if unit is None else unit.app.templates.filters.get(name)
+    return "" if write is None else str(write(value, form))
 
 
 def text_of(value: Any) -> str:
