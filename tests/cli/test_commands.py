@@ -129,6 +129,29 @@ def test_what_is_wrong_with_a_target(folder: Path, content: str | None, target: 
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["run", "helo.py"], "Did you mean 'hello.py'?"),
+        (["serve", "helo.py:app"], "Did you mean 'hello.py'?"),
+        (["run", "hello.py", "--port", "99999"], "99999 is not in the range"),
+    ],
+)
+def test_a_server_that_nothing_could_mend_does_not_start(folder: Path, arguments: list[str], text: str) -> None:
+    """A wrong name or port ends the command at once; only what an editor can mend is waited for."""
+    (folder / "hello.py").write_text(HELLO)
+    result = subprocess.run(
+        [sys.executable, "-m", "demijohn", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
+        timeout=60,
+    )
+    assert result.returncode != 0
+    assert text in result.stderr
+
+
 def test_a_failure_while_the_app_is_loaded(folder: Path) -> None:
     """The traceback begins in the file of the app: neither the command line nor the machinery of imports is in it."""
     (folder / "app.py").write_text("from demijohn import App\nfrom parts import rows\napp = App()\n")
@@ -194,7 +217,11 @@ def test_shell_prompt_keeps_names(folder: Path) -> None:
 def test_check_finds_wiring(folder: Path) -> None:
     """`check` says that all is well, or what is not, and its exit code tells."""
     (folder / "app.py").write_text(HELLO)
-    assert invoke("check").exit_code == 0
+    assert "No mistakes found" in invoke("check").output
+    judged = invoke("check", "--deploy")
+    assert judged.exit_code == 0
+    assert "warning [" in judged.output
+    assert "No mistakes" not in judged.output
     (folder / "other.py").write_text(
         HELLO
         + """

@@ -26,4 +26,5 @@ def check(target: str | None, deploy: bool, fail_level: str) -> None:
     if failed:
         click.echo(f"{len(failed)} of {len(messages)} findings are {fail_level} or worse.")
         sys.exit(1)
-    click.secho(f"No mistakes found ({len(app.router.routes)} routes).", fg="green")
+    found = f"{len(messages)} to look at, none is {fail_level}" if messages else "No mistakes found"
+    click.secho(f"{found} ({len(app.router.routes)} routes).", fg="yellow" if messages else "green")

@@ -37,7 +37,15 @@ def _bind(host: str, port: int, bind: tuple[str, ...]) -> str | tuple[str, ...]:
 @click.command()
 @click.argument("target", required=False)
 @click.option("--host", "-h", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", "-p", default=8000, show_default=True, envvar="PORT", help="The port; 0 takes a free one.")
+@click.option(
+    "--port",
+    "-p",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    envvar="PORT",
+    help="The port; 0 takes a free one.",
+)
 @click.option("--bind", "-b", multiple=True, metavar="ADDRESS", help="host:port, unix:PATH or fd:N; instead of both.")
 @click.option("--reload/--no-reload", default=True, show_default=True, help="Load the app anew when a file changes.")
 @click.option("--watch", multiple=True, type=click.Path(path_type=Path), help="Watch this folder or file too.")
@@ -93,7 +101,15 @@ def _allow_console(config: ServerConfig, networks: tuple[str, ...], *, debug: bo
 @click.command(name="serve")
 @click.argument("target", required=False)
 @click.option("--host", "-h", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", "-p", default=8000, show_default=True, envvar="PORT", help="The port; 0 takes a free one.")
+@click.option(
+    "--port",
+    "-p",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    envvar="PORT",
+    help="The port; 0 takes a free one.",
+)
 @click.option("--bind", "-b", multiple=True, metavar="ADDRESS", help="host:port, unix:PATH, fd:N or systemd.")
 @click.option("--workers", "-w", default=1, show_default=True, envvar="WEB_CONCURRENCY", help="Processes.")
 @click.option("--root-path", default="", help="The prefix under which a proxy shows the app.")

@@ -90,12 +90,11 @@ def get_target(given: str | None, folder: Path | None = None) -> str:
     `app.py`, `main.py`, `wsgi.py`, `asgi.py` or `hello.py`, here and in the one package below.
 
     Raises:
-        TargetError: There is none.
+        TargetError: There is none, or the file that was named is not there.
     """
-    if given:
-        return given
-    if os.environ.get("DEMIJOHN_APP"):
-        return os.environ["DEMIJOHN_APP"]
+    named = given or os.environ.get("DEMIJOHN_APP")
+    if named:
+        return _checked(named)
     here = folder or Path.cwd()
     project = here / "pyproject.toml"
     if project.is_file():
@@ -175,6 +174,20 @@ def load_ahead(names: list[str]) -> None:
                 continue
 
 
+def _checked(target: str) -> str:
+    """Return a target whose file, if it names one, is there: no later change would mend a wrong name."""
+    path = Path(target if _is_windows_path(target) else target.partition(":")[0])
+    if path.suffix == ".py" and not path.is_file():
+        near = did_you_mean(path.name, [file.name for file in path.resolve().parent.glob("*.py")])
+        raise TargetError(
+            f"There is no file {str(path)!r}.{near}",
+            why="The app is imported from it.",
+            fix="Check the spelling, or change to its folder.",
+            code="DJN-601",
+        )
+    return target
+
+
 def _is_windows_path(target: str) -> bool:
     return len(target) > 2 and target[1] == ":" and target[2] in "\\/"
 
@@ -205,14 +218,6 @@ def _import(where: str) -> ModuleType:
 
 
 def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        near = did_you_mean(path.name, [file.name for file in path.resolve().parent.glob("*.py")])
-        raise TargetError(
-            f"There is no file {str(path)!r}.{near}",
-            why="The app is imported from it.",
-            fix="Check the spelling, or change to its folder.",
-            code="DJN-601",
-        )
     path = path.resolve()
     names = [path.stem]
     folder = path.parent
