@@ -20,7 +20,9 @@ from demijohn import (
     wait,
 )
 from demijohn.app.calls import make_call
+from demijohn.app.encoding import WrongReturn
 from demijohn.errors import ConfigurationError, HTTPError, OutsideContext, ValidationFailed
+from demijohn.testing import TestClient
 from tests.app.calling import call
 
 
@@ -314,6 +316,23 @@ async def test_statuses_of_plain_values() -> None:
     answered = await call(app, "POST", "/tuple")
     assert (answered.status, answered.headers["x-queue"]) == (202, "7")
     assert (await call(app, "POST", "/response")).status == 200
+
+
+@pytest.mark.parametrize("value", [("x", "201"), ("x", "201 Created"), ("x", "201", {"X-A": "1"}), ("x", b"201")])
+def test_a_status_is_a_number(value: tuple[object, ...]) -> None:
+    """Text in the place of the status is told as such, with the line to write."""
+    app = App()
+
+    @app.get("/")
+    async def home() -> object:
+        return value
+
+    with (
+        pytest.raises(WrongReturn, match=r"returned a tuple with b?'201.*(.|\n)*return body, 201") as caught,
+        TestClient(app) as client,
+    ):
+        client.get("/")
+    assert caught.value.code == "DJN-312"
 
 
 async def test_missing_routes() -> None:

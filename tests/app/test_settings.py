@@ -14,6 +14,7 @@ from demijohn import App, Secret, Settings
 from demijohn.app.sources import read_env_file
 from demijohn.errors import ConfigurationError
 from demijohn.schema import to_json
+from demijohn.testing import TestClient
 
 
 class Database(msgspec.Struct, frozen=True):
@@ -117,6 +118,47 @@ def test_settings_are_frozen_and_tests_may_replace_them() -> None:
     with app.override_settings(currency="USD", threads=3):
         assert app.settings.threads == 3
     assert app.settings.threads == 32
+
+
+def test_a_handler_asks_for_the_settings_by_their_type() -> None:
+    """The settings of the app come by their class and by what it extends, those of `override_settings` within it."""
+    app = App(settings=load({}))
+
+    @app.get("/")
+    def home(shop: Shop, settings: Settings) -> dict[str, object]:
+        return {"currency": shop.currency, "threads": settings.threads}
+
+    class Till:
+        def __init__(self, shop: Shop) -> None:
+            self.currency = shop.currency
+
+    app.provide(Till, scope="app")
+
+    @app.get("/till")
+    def till(till: Till) -> str:
+        return till.currency
+
+    with TestClient(app) as client:
+        assert client.get("/").json() == {"currency": "EUR", "threads": 32}
+        assert client.get("/till").text == "EUR"
+        with app.override_settings(currency="USD", threads=3):
+            assert client.get("/").json() == {"currency": "USD", "threads": 3}
+        assert client.get("/").json()["currency"] == "EUR"
+
+
+def test_settings_of_another_class_are_no_body() -> None:
+    """A handler that asks for settings that the app does not have is told where they come from, on every method."""
+    app = App(settings=load({}))
+
+    class Other(Settings):
+        colour: str = "red"
+
+    @app.post("/")
+    def home(other: Other) -> str:
+        return other.colour
+
+    with pytest.raises(ConfigurationError, match=r"asks for settings(.|\n)*App\(settings=Other.load\(\)\)"):
+        app.freeze()
 
 
 def test_debug_never_starts_in_production() -> None:

@@ -23,6 +23,14 @@ def test_every_page_is_in_the_menu() -> None:
     assert listed - there == set(), "the menu of mkdocs.yml lists pages that are not there"
 
 
+def test_every_guide_is_on_the_front_page() -> None:
+    """Who reads the pages as files has no menu: the first page leads to each of them."""
+    front = (ROOT / "docs/index.md").read_text()
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").glob("*/*.md")}
+    missing = sorted(page for page in pages if not page.startswith("design/") and f"]({page})" not in front)
+    assert missing == [], "add a link to docs/index.md"
+
+
 def test_every_room_is_in_the_reference() -> None:
     """Each room that offers something has a page of the API reference."""
     offering = [room for room in rooms() if "__all__" in _front_door(room).read_text()]

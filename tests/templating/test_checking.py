@@ -68,6 +68,12 @@ def test_mistakes_in_templates(
     assert any(message.id == code and text in message.text for message in found), found
 
 
+def test_a_template_that_cannot_be_read_is_told_with_its_file(check: Callable[..., list[CheckMessage]]) -> None:
+    """The handler of a template with a mistake is not told that there is no such template."""
+    found = check({"home.html": "{% if %}"})
+    assert [message.id for message in found if "home.html" in message.text] == ["DJN-703"]
+
+
 def test_places(check: Callable[..., list[CheckMessage]]) -> None:
     """What is wrong in a template is told with its line there, what a handler forgets with the handler's."""
     found = check({"show.html": "\n\n{{ url_for('nope') }}", "home.html": "{{ titel }}"})

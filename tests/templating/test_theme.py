@@ -33,6 +33,14 @@ def show(app: App, name: str = "page.html", **context: Any) -> None:
         return Page(name, **context)
 
 
+def test_a_footer_has_its_line_and_width(app: App, write: Write) -> None:
+    """What a page puts into the block `footer` stands in the footer of the theme, in line with the rest of the page."""
+    write({"page.html": "{% extends 'demijohn/base.html' %}{% block footer %}<p>Made by hand</p>{% endblock %}"})
+    show(app)
+    with TestClient(app) as client:
+        assert '<footer class="container site-footer"><p>Made by hand</p></footer>' in client.get("/").text
+
+
 def test_a_page_extends_the_base(app: App, write: Write) -> None:
     """The blocks of the base are filled, flashed messages are shown and escaped, and nothing is inline."""
     write({"page.html": "{% extends 'demijohn/base.html' %}{% block content %}<h1>Here</h1>{% endblock %}"})

@@ -317,6 +317,27 @@ def test_an_app_of_ones_own(project: pytest.Pytester) -> None:
     run(project, passed=3)
 
 
+def test_an_app_that_is_wired_wrongly(pytester: pytest.Pytester) -> None:
+    """It fails the test with what is wrong and the line to write, and none of the framework's own lines."""
+    pytester.makepyfile(
+        app="""
+        from demijohn import App
+
+        app = App()
+
+
+        @app.get("/")
+        def home(data: dict):
+            return data
+        """
+    )
+    pytester.makepyfile("def test_home(client): ...\nasync def test_too(async_client): ...")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:asyncio")
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["The app cannot start. The parameter `data: dict` of home*", "*Annotated*Query*"])
+    result.stdout.no_fnmatch_line("*binding.py*")
+
+
 def test_no_app(pytester: pytest.Pytester) -> None:
     """Where there is no app, the fixture says where it looked and how to give one."""
     pytester.makepyfile("def test_home(client): ...")

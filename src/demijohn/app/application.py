@@ -16,7 +16,7 @@ from demijohn.app.debug_door import is_open, show_error
 from demijohn.app.dispatch import Runner
 from demijohn.app.scaffold import folder, root_of
 from demijohn.app.scripts import AppContext
-from demijohn.app.settings import Settings
+from demijohn.app.settings import Settings, settings_types
 from demijohn.app.sockets import say_good_bye, serve_websocket
 from demijohn.app.wiring import Wiring
 from demijohn.errors import MethodNotAllowed, NotFound
@@ -69,6 +69,8 @@ class App(Wiring):
         self.services.run_sync = self.run_sync
         self.services.provide(App, value=self)
         self.services.provide(type(self), value=self)
+        for cls in settings_types(self.settings):
+            self.services.provide(cls, value=self.settings)
         if security is not None:
             self.security = security
         self.name = ""

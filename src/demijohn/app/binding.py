@@ -28,6 +28,7 @@ from demijohn.app.parameters import (
     Query,
 )
 from demijohn.app.plans import Kind, Plan, Slot
+from demijohn.app.settings import Settings
 from demijohn.app.signatures import name_of, optional, parts_of, read_parameters, stripped
 from demijohn.errors import ConfigurationError
 from demijohn.http import URL, Connection, Cookies, FormData, Headers, QueryParams, Scratch, UploadFile
@@ -178,6 +179,7 @@ class _Planner:
         binder = self.binders.find(parameter)
         if binder is not None:
             return self._custom(parameter, binder)
+        self._refuse_settings(parameter)
         if self.kind in ("unit", "hook"):
             return Slot(parameter, "given", tp=parameter.annotation)
         return self._from_client(parameter)
@@ -392,6 +394,17 @@ class _Planner:
         if parameter.type not in (bytes, UploadFile):
             self._describe(slot)
         return slot
+
+    def _refuse_settings(self, parameter: HandlerParameter) -> None:
+        tp = stripped(parameter.type)
+        if isinstance(tp, type) and issubclass(tp, Settings):
+            raise self._problem(
+                parameter,
+                "DJN-200",
+                "asks for settings that the app was not given",
+                why=f"An app has the settings that it was made with, and {name_of(tp)} is of another class.",
+                fix=f"Make the app with them:  App(settings={name_of(tp)}.load())",
+            )
 
     def _refuse_bodies(self, parameter: HandlerParameter) -> None:
         if self.kind == "websocket":

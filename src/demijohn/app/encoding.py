@@ -130,6 +130,14 @@ def from_tuple(
             fix="Return a list for a JSON array:  return list(...)",
             code="DJN-312",
         )
+    if (status is not None and not isinstance(status, int)) or isinstance(headers, str | bytes):
+        wrong = headers if status is None else status
+        raise WrongReturn(
+            f"{_handler(request)} returned a tuple with {wrong!r} in the place of the status.",
+            why="A status is a number; what it means is added by itself.",
+            fix="Write the number:  return body, 201",
+            code="DJN-312",
+        )
     made = Response(b"") if body is None else encode(body, request)
     if isinstance(made, Response):
         return _dressed(made, status, headers)
@@ -142,7 +150,7 @@ def from_tuple(
 
 def _dressed(response: Response, status: Any, headers: Any) -> Response:
     if status is not None:
-        response.status = int(status)
+        response.status = status
     if headers:
         pairs = headers.items() if hasattr(headers, "items") else headers
         for name, content in pairs:

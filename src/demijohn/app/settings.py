@@ -332,3 +332,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, tuple | list | set | frozenset) and any(isinstance(part, Secret) for part in value):
         return f"*** ({len(value)})"
     return repr(value)
+
+
+def settings_types(settings: Settings) -> list[type[Settings]]:
+    """Return the classes that a value of settings is asked for by: its own, and those that it extends."""
+    return [cls for cls in type(settings).__mro__ if issubclass(cls, Settings)]

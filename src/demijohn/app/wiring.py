@@ -1,7 +1,7 @@
 """What an app is made of: its registries, and how batteries get into them."""
 
 from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -23,7 +23,7 @@ from demijohn.app.protection import Protection, keys_of
 from demijohn.app.registries import BeforeSend, Commands, Driver, Named, Observer, TemplateRegistry
 from demijohn.app.scaffold import Scaffold
 from demijohn.app.services import Services, ServiceScope
-from demijohn.app.settings import Settings
+from demijohn.app.settings import Settings, settings_types
 from demijohn.app.signals import Signals
 from demijohn.app.signatures import name_of
 from demijohn.errors import ConfigurationError
@@ -186,7 +186,10 @@ class Wiring(Scaffold):
         before = self.settings
         self.settings = before.replace(**changes)
         try:
-            yield
+            with ExitStack() as stack:
+                for cls in settings_types(before):
+                    stack.enter_context(self.services.override(cls, value=self.settings))
+                yield
         finally:
             self.settings = before
 

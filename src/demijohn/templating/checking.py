@@ -140,6 +140,8 @@ class _Checker:
             except (TemplateError, UnicodeDecodeError):
                 continue  # told with the file
             if facts is None:
+                if self.environment.folders.find(name) is not None:
+                    continue  # it cannot be read, which was told with the file
                 near = did_you_mean(name, self.environment.folders.names())
                 yield CheckMessage(
                     level="error",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from demijohn._lib.tracebacks import from_own_code
+from demijohn.errors import ConfigurationError
 from demijohn.testing.harness import Harness
 from demijohn.testing.home import home_of
 from demijohn.testing.portal import TaskRunner, shared_portal
@@ -45,11 +47,18 @@ class Suite:
     def hold(self, app: Any) -> None:
         """Start an app on the loop of this run; it runs until its fixture ends, so not once for each test.
 
-        Any: an app.
+        An app that is wired wrongly fails the test with what is wrong: no line of the test has to do with it, and
+        the steps in between are the framework's. Any: an app.
         """
-        if not any(held is app for held in self._held):
+        if any(held is app for held in self._held):
+            return
+        try:
             self.portal.run(home_of(app).hold())
-            self._held.append(app)
+        except ConfigurationError as error:
+            if from_own_code(error.__traceback__) is not error.__traceback__:
+                raise
+            pytest.fail(f"The app cannot start. {error}", pytrace=False)
+        self._held.append(app)
 
     def release(self, app: Any) -> None:
         """Let an app stop that was held (Any: an app)."""
