@@ -1,5 +1,6 @@
 """`max_queries` counts what requests ask, though they have contexts of their own."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -47,3 +48,34 @@ def test_sync_clients_too(tmp_path: Any) -> None:
         with pytest.raises(AssertionError, match="2 statements ran"):
             with max_queries(0):
                 client.get("/")
+
+
+async def test_repeats_are_told_in_development(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A request that repeats a statement is told of; start-up code only if it reads, since a seed writes row by row."""
+    app = make_app(tmp_path, debug=True)
+
+    @app.on_startup
+    async def seed() -> None:
+        for number in range(3):
+            await Tag.create(name=f"tag {number}")
+
+    @app.on_startup
+    async def look() -> None:
+        for number in range(3):
+            await Tag.where(name=f"tag {number}").one()
+
+    @app.post("/tags")
+    async def write() -> None:
+        for number in range(3):
+            await Tag.create(name=f"more {number}")
+
+    caplog.set_level(logging.WARNING, "demijohn.db")
+    async with AsyncClient(app) as client:
+        [message] = [record.getMessage() for record in caplog.records]
+        assert message.startswith("look: the same statement ran 3 times from ")
+        assert "SELECT" in message
+        caplog.clear()
+        await client.post("/tags")
+        [message] = [record.getMessage() for record in caplog.records]
+        assert message.startswith("POST /tags: the same statement ran 3 times from ")
+        assert "INSERT" in message

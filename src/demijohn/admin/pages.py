@@ -1,6 +1,7 @@
 """The pages: who comes in, and what each address answers."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from demijohn import Blueprint, Page, Request, Response, flash, redirect
@@ -407,17 +408,18 @@ def _gone(admin: ModelAdmin, obj: Any) -> dict[str, list[str]]:
 def add_routes(site: Site, blueprint: Blueprint) -> None:
     """Add the pages of an admin to its blueprint."""
     pages, changing = Pages(site), Changing(site)
+    add = partial(blueprint.add_route, place="demijohn.admin")
     blueprint.context_processors.append(pages.layout)
     blueprint.before_request(pages.enter)
     blueprint.add_error_handler(HTTPError, pages.fail)
-    blueprint.add_route("/", pages.index, name="index")
-    blueprint.add_route("/-/theme", pages.theme, methods=["POST"], name="theme")
-    blueprint.add_route("/{model}/", pages.list, name="list")
-    blueprint.add_route("/{model}/", pages.act, methods=["POST"], name="act")
-    blueprint.add_route("/{model}/export/", pages.export, name="export")
-    blueprint.add_route("/{model}/choices/", pages.choices, name="choices")
-    blueprint.add_route("/{model}/add/", changing.add, methods=["GET", "POST"], name="add")
-    blueprint.add_route("/{model}/{key}/", changing.change, methods=["GET", "POST"], name="change")
-    blueprint.add_route("/{model}/{key}/password/", Passwords(site).change, methods=["GET", "POST"], name="password")
-    blueprint.add_route("/{model}/{key}/delete/", pages.delete, methods=["GET", "POST"], name="delete")
-    blueprint.add_route("/{model}/{key}/history/", pages.history, name="history")
+    add("/", pages.index, name="index")
+    add("/-/theme", pages.theme, methods=["POST"], name="theme")
+    add("/{model}/", pages.list, name="list")
+    add("/{model}/", pages.act, methods=["POST"], name="act")
+    add("/{model}/export/", pages.export, name="export")
+    add("/{model}/choices/", pages.choices, name="choices")
+    add("/{model}/add/", changing.add, methods=["GET", "POST"], name="add")
+    add("/{model}/{key}/", changing.change, methods=["GET", "POST"], name="change")
+    add("/{model}/{key}/password/", Passwords(site).change, methods=["GET", "POST"], name="password")
+    add("/{model}/{key}/delete/", pages.delete, methods=["GET", "POST"], name="delete")
+    add("/{model}/{key}/history/", pages.history, name="history")
