@@ -13,7 +13,7 @@ from demijohn.app import App
 from demijohn.db import Database, Mapped, Model, belongs_to, column
 from demijohn.errors import DemijohnError
 from demijohn.migrations import Migrations
-from demijohn.migrations.faults import Behind, UnsafeMigration
+from demijohn.migrations.faults import BadHistory, Behind, ContractWaits, UnsafeMigration
 from demijohn.testing.commands import CommandRunner
 from tests.migrations.conftest import Bench
 
@@ -226,3 +226,75 @@ def test_the_battery_comes_with_a_database(tmp_path: Path) -> None:
     app.freeze()
     assert "migrations" in app.batteries
     assert {"migrate", "makemigrations", "db"} <= {command.name for _, command in app.all_commands()}
+
+
+def _contract(app: App, name: str, *, phase: str = "contract") -> str:
+    """Write an empty migration of a phase, and return its name."""
+    output = CommandRunner(app)("makemigrations", "--empty", name).output
+    path = app.root_path / "migrations" / Path(output.split()[1].rstrip(":")).name
+    path.write_text(path.read_text().replace("down_revision", f'phase = "{phase}"\ndown_revision', 1))
+    return path.stem
+
+
+def test_what_contracts_waits_for_the_new_code(app: App) -> None:
+    """Outside of development `migrate` stops before a contract file and says so; --contract goes on."""
+    cli = CommandRunner(app)
+    cli("makemigrations")
+    cli("migrate")
+    _contract(app, "more", phase="expand")
+    name = _contract(app, "less")
+    app.debug = False
+    assert "pending: 0002_more" in cli("migrate", "--check", check=False).output
+    told = cli("migrate").output
+    assert "1 applied" in told
+    assert f"Stopped before {name}" in told
+    assert "demijohn migrate --contract" in told
+    checked = cli("migrate", "--check")
+    assert (checked.exit_code, checked.output) == (0, f"waits for the new code: {name}\n")
+    assert cli("migrate", "--check", "--contract", check=False).exit_code == 1
+    assert [one.level for one in app.run_checks() if one.id == "DJN-845"] == ["info"]
+    assert f"[ ] {name} (contract)" in cli("showmigrations").output
+    assert cli("sqlmigrate", name).output.startswith("-- contract")
+    with pytest.raises(ContractWaits):
+        cli("migrate", name)
+    with pytest.raises(Behind, match="migrate --contract"):
+        cli("makemigrations")
+    assert "1 applied" in cli("migrate", "--contract").output
+    assert "1 taken back" in cli("rollback").output
+    assert "Stopped before" in cli("migrate").output
+
+
+def test_what_the_new_code_needs_is_not_left_behind_a_contract(app: App) -> None:
+    """An expand file behind one that waits fails the deployment, and the error says in which order to go."""
+    cli = CommandRunner(app)
+    cli("makemigrations")
+    cli("migrate")
+    name = _contract(app, "less")
+    later = _contract(app, "later", phase="expand")
+    app.debug = False
+    assert cli("migrate", "--check", check=False).exit_code == 1
+    with pytest.raises(ContractWaits, match=f"{later} cannot be applied yet: {name}"):
+        cli("migrate")
+    cli("migrate", name, "--contract")
+    assert "1 applied" in cli("migrate").output
+
+
+def test_nothing_waits_where_no_older_code_runs(app: App) -> None:
+    """A new database, and development, get contract files at once."""
+    cli = CommandRunner(app)
+    cli("makemigrations")
+    _contract(app, "less")
+    app.debug = False
+    assert "2 applied" in cli("migrate").output
+    cli("rollback")
+    app.debug = True
+    assert "1 applied" in cli("migrate").output
+
+
+def test_a_phase_is_one_of_two(app: App) -> None:
+    """A phase that does not exist is an error that names the line."""
+    cli = CommandRunner(app)
+    cli("makemigrations")
+    _contract(app, "odd", phase="shrink")
+    with pytest.raises(BadHistory, match="phase = 'shrink'"):
+        cli("migrate")

@@ -38,9 +38,12 @@ def check_all(projects: Mapping[str, Callable[[str], Project]]) -> Iterator[Chec
             )
             continue
         if pending:
+            waits = all(one.contracts for one in pending)
             yield CheckMessage(
-                level="warning",
+                level="info" if waits else "warning",
                 id="DJN-845",
                 text=f"The database {alias!r} lacks {', '.join(one.name for one in pending)}.",
-                hint="demijohn migrate",
+                hint="demijohn migrate --contract, when the new code is live everywhere"
+                if waits
+                else "demijohn migrate",
             )

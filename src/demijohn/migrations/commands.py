@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any, TypeAlias
 
 import click
 
 from demijohn.migrations.databases import database_group
-from demijohn.migrations.faults import UnsafeMigration
+from demijohn.migrations.faults import ContractWaits, UnsafeMigration
 from demijohn.migrations.history import Migration
 from demijohn.migrations.inspecting import models_of
 from demijohn.migrations.naming import Ask
@@ -46,7 +47,7 @@ def commands_for(find: Find, app: Any, *, lint: bool = True) -> list[click.Comma
     strict = lint and not app.debug
     return [
         *_making(find, lint=lint),
-        *_running(find, lint=lint, strict=strict),
+        *_running(find, app, lint=lint, strict=strict),
         *_joining(find),
         database_group(find, app),
     ]
@@ -104,7 +105,7 @@ def _print_sql(project: Project, name: str, *, down: bool = False) -> None:
         click.secho("".join(f"    {line}\n" for line in f"{statement};".splitlines()), nl=False, dim=True)
 
 
-def _running(find: Find, *, lint: bool, strict: bool) -> list[click.Command]:
+def _running(find: Find, app: Any, *, lint: bool, strict: bool) -> list[click.Command]:
     @click.command()
     @click.argument("target", required=False)
     @_DATABASE
@@ -112,19 +113,34 @@ def _running(find: Find, *, lint: bool, strict: bool) -> list[click.Command]:
     @click.option("--sql", is_flag=True, help="Change nothing; print the SQL of what is pending.")
     @click.option("--fake", is_flag=True, help="Note the migrations as applied without running them.")
     @click.option("--unsafe", is_flag=True, help="Run what the linter warns of.")
-    def migrate(target: str | None, database: str, check: bool, sql: bool, fake: bool, unsafe: bool) -> None:
-        """Apply the migrations that the database lacks: all, or up to TARGET."""
+    @click.option("--contract", is_flag=True, help="The new code is live everywhere: apply what waits for that too.")
+    def migrate(
+        target: str | None, database: str, check: bool, sql: bool, fake: bool, unsafe: bool, contract: bool
+    ) -> None:
+        """Apply the migrations that the database lacks: all, or up to TARGET.
+
+        Outside of development it stops before those of the phase `contract`, unless --contract is given.
+        """
         project = find(database)
         if not len(project.history):
             _tell_empty(project)
             return
-        pending = project.pending()
+        lacking = project.pending()
+        # Where nothing was applied yet, or in development, no older code runs.
+        contract = contract or app.debug or len(lacking) == len(project.history)
+        pending = lacking if contract else list(takewhile(lambda one: not one.contracts, lacking))
+        waiting = lacking[len(pending) :]
+        behind = [one.name for one in waiting if not one.contracts]
         if check:
-            click.echo("\n".join(f"pending: {one.name}" for one in pending) or "No migration is pending.")
-            raise SystemExit(1 if pending else 0)
+            for one in lacking:
+                waits = one.contracts and one in waiting
+                click.echo(f"{'waits for the new code' if waits else 'pending'}: {one.name}")
+            if not lacking:
+                click.echo("No migration is pending.")
+            raise SystemExit(1 if pending or behind else 0)
         if sql:
-            for one in pending:
-                click.echo(f"-- {one.name}: {one.doc}")
+            for one in lacking:
+                click.echo(f"-- {one.name}{_phase(one)}: {one.doc}")
                 for statement in project.sql(one.name):
                     click.echo(f"{statement};")
             return
@@ -139,8 +155,18 @@ def _running(find: Find, *, lint: bool, strict: bool) -> list[click.Command]:
                 why="This is not a development run, so the site may be in use.",
                 fix="Write the form in several steps, or `accepts = (...)`; or: demijohn migrate --unsafe",
             )
-        done = project.migrate(target, say=click.echo)
-        click.echo(f"{len(done)} applied." if done else "Up to date: no migration is pending.")
+        done = project.migrate(target, contract=contract, say=click.echo)
+        if done or not waiting:
+            click.echo(f"{len(done)} applied." if done else "Up to date: no migration is pending.")
+        if waiting and target is None:
+            if behind:
+                raise ContractWaits(waiting[0].name, behind)
+            click.echo(
+                f"Stopped before {waiting[0].name}: it takes away what older code may still use.\n"
+                "When the new code is live everywhere, run: demijohn migrate --contract"
+            )
+        elif target is not None and project.history.get(target) in waiting:
+            raise ContractWaits(waiting[0].name, [project.history.get(target).name])
 
     @click.command()
     @click.argument("target", required=False)
@@ -163,7 +189,7 @@ def _running(find: Find, *, lint: bool, strict: bool) -> list[click.Command]:
         for one in project.history:
             mark = "x" if one.name in applied else " "
             origin = f" (from {one.origin})" if one.origin else ""
-            click.echo(f"[{mark}] {one.name}  {one.doc}{origin}")
+            click.echo(f"[{mark}] {one.name}{_phase(one)}  {one.doc}{origin}")
         if len(project.history.heads) > 1:
             click.secho(f"Two heads: {', '.join(project.history.heads)}. See: demijohn explain DJN-840", fg="red")
 
@@ -173,10 +199,17 @@ def _running(find: Find, *, lint: bool, strict: bool) -> list[click.Command]:
     @click.option("--down", is_flag=True, help="The SQL that takes it back.")
     def sqlmigrate(name: str, database: str, down: bool) -> None:
         """Print the SQL of a migration, as this database gets it."""
-        for statement in find(database).sql(name, down=down):
+        project = find(database)
+        if project.history.get(name).contracts:
+            click.echo("-- contract: it runs when the new code is live everywhere")
+        for statement in project.sql(name, down=down):
             click.echo(f"{statement};")
 
     return [migrate, rollback, showmigrations, sqlmigrate]
+
+
+def _phase(one: Migration) -> str:
+    return " (contract)" if one.contracts else ""
 
 
 def _tell_empty(project: Project) -> None:

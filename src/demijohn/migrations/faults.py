@@ -11,6 +11,7 @@ __all__ = [
     "BadHistory",
     "Behind",
     "BrokenKeys",
+    "ContractWaits",
     "DropRefused",
     "LockTaken",
     "MigrationFailed",
@@ -76,11 +77,11 @@ class Behind(DemijohnError):
 
     code = "DJN-845"
 
-    def __init__(self, pending: Iterable[str]) -> None:
+    def __init__(self, pending: Iterable[str], *, contract: bool = False) -> None:
         super().__init__(
             f"The database lacks {', '.join(pending)}.",
             why="New migrations are found by comparing the models with a database that has all the others.",
-            fix="demijohn migrate",
+            fix="demijohn migrate --contract" if contract else "demijohn migrate",
         )
 
 
@@ -118,3 +119,17 @@ class BadFixture(DemijohnError):
     """A file of fixtures does not fit the models."""
 
     code = "DJN-851"
+
+
+class ContractWaits(DemijohnError):
+    """What the new code needs stands behind a migration that waits for the code before it to be gone."""
+
+    code = "DJN-890"
+
+    def __init__(self, waits: str, behind: Iterable[str]) -> None:
+        super().__init__(
+            f"{', '.join(behind)} cannot be applied yet: {waits} (contract) comes first.",
+            why="It takes away what older code may still use, so somebody has to say that this code is gone.",
+            fix=f"demijohn migrate {waits} --contract     where the release that brought it is live everywhere; then: "
+            "demijohn migrate",
+        )

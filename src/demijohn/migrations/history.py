@@ -17,6 +17,7 @@ from demijohn.migrations.faults import BadHistory, MigrationUnknown, TwoHeads
 
 __all__ = ["History", "Migration", "slug_of"]
 
+PHASES = ("expand", "contract")
 LENGTH = 32  # of alembic_version.version_num
 _ORDINAL = re.compile(r"(\d{4,})_")
 
@@ -35,6 +36,7 @@ class Migration:
         replaces: The migrations that a squash put into this one.
         accepts: Kinds of findings of the linter that somebody accepted.
         changes_data: Whether it runs statements of its own, beside changes of the schema.
+        phase: `expand` runs before the new code is live, `contract` when it is live everywhere.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Migration:
     replaces: tuple[str, ...] = ()
     accepts: tuple[str, ...] = ()
     changes_data: bool = False
+    phase: str = "expand"
 
     @property
     def ordinal(self) -> int:
@@ -57,6 +60,11 @@ class Migration:
     def battery(self) -> str:
         """Return the battery that it was copied from; an empty text where it is the project's own."""
         return self.origin.partition("/")[0]
+
+    @property
+    def contracts(self) -> bool:
+        """Return whether it takes away what the code before it needs."""
+        return self.phase == "contract"
 
     def load(self) -> ModuleType:
         """Run the file and return its module; `upgrade` and `downgrade` are in it.
@@ -291,6 +299,13 @@ def _read(path: Path) -> Migration:
             why="The revision is the name of the file, so that the two are never confused.",
             fix=f'revision = "{path.stem}"',
         )
+    phase = values.get("phase", "expand")
+    if phase not in PHASES:
+        raise BadHistory(
+            f"{path.name} says `phase = {phase!r}`.",
+            why="A migration runs before the new code is live (expand), or when it is live everywhere (contract).",
+            fix='phase = "contract"',
+        )
     down = values.get("down_revision")
     parents = () if down is None else (down,) if isinstance(down, str) else tuple(down)
     doc = (ast.get_docstring(tree) or "").partition("\n")[0]
@@ -303,6 +318,7 @@ def _read(path: Path) -> Migration:
         origin=values.get("origin") or "",
         replaces=tuple(values.get("replaces") or ()),
         accepts=tuple(values.get("accepts") or ()),
+        phase=phase,
         changes_data=bool(re.search(r"\b(op\.execute|op\.get_bind|op\.bulk_insert|backfill)\(", source)),
     )
 

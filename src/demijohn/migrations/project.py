@@ -124,10 +124,18 @@ class Project:
         applied = self.applied()
         return [one for one in self.history if one.name not in applied]
 
-    def migrate(self, target: str | None = None, *, say: Say = print) -> list[str]:
-        """Apply what is missing; returns the names."""
+    def migrate(self, target: str | None = None, *, contract: bool = True, say: Say = print) -> list[str]:
+        """Apply what is missing; returns the names.
+
+        Args:
+            target: The last one to apply.
+            contract: Go on past files of the phase `contract`.
+            say: Is told what happens, a line at a time.
+        """
         return self.call(
-            lambda connection: Runner(connection, self.history, limits=self.limits, say=say).upgrade(target),
+            lambda connection: Runner(connection, self.history, limits=self.limits, say=say).upgrade(
+                target, contract=contract
+            ),
             reading=False,
         )
 
@@ -175,7 +183,7 @@ class Project:
             applied = applied_of(connection, self.history)
             pending = [one.name for one in self.history if one.name not in applied and one.name not in coming]
             if pending:
-                raise Behind(pending)
+                raise Behind(pending, contract=any(self.history.migrations[one].contracts for one in pending))
             return compare(connection, tables, self.history, renamed=renamed, apart=apart)
 
         return self.call(work)
@@ -197,7 +205,7 @@ class Project:
         """
         self.history.head  # noqa: B018 - two heads are told before anything is written
         if self.brought and (pending := self.pending()):
-            raise Behind([one.name for one in pending])
+            raise Behind([one.name for one in pending], contract=any(one.contracts for one in pending))
         brought = bring(self.history, self.brought)
         head = self.history.head
         changes = self.changes(ask=ask, allow_drop=allow_drop, brought=brought)

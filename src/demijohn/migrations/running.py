@@ -64,8 +64,13 @@ class Runner:
         self.say = say
         self.connection = connection
 
-    def upgrade(self, target: str | None = None) -> list[str]:
+    def upgrade(self, target: str | None = None, *, contract: bool = True) -> list[str]:
         """Apply what is missing, up to a migration or all; returns the names.
+
+        Args:
+            target: The last one to apply.
+            contract: Go on past files that wait for the new code. A database that has nothing yet has no old code
+                either, and gets all of them.
 
         Raises:
             MigrationFailed: One raised; those before it are applied, it is not.
@@ -76,8 +81,10 @@ class Runner:
         goal = self.history.ancestors({self.history.get(target).name if target else head or ""} - {""})
         done: list[str] = []
         with self._alone():
+            if not contract and not _rows(self.connection):
+                contract = True
             while True:
-                name = self._attempt(lambda: self._next(goal), "upgrade")
+                name = self._attempt(lambda: self._next(goal, contract=contract), "upgrade")
                 if name is None:
                     return done
                 done.append(name)
@@ -127,14 +134,14 @@ class Runner:
                 time.sleep(min(0.2 * 2**attempt, 5.0))
         return None
 
-    def _next(self, goal: set[str]) -> str | None:
+    def _next(self, goal: set[str], *, contract: bool) -> str | None:
         with self._transaction() as context:
             VERSIONS.create(self.connection, checkfirst=True)
             rows = _rows(self.connection)
             applied = self.history.ancestors(rows)
             self._forget_replaced(rows)
             waiting = [one for one in self.history if one.name in goal and one.name not in applied]
-            if not waiting:
+            if not waiting or (waiting[0].contracts and not contract):
                 return None
             one = waiting[0]
             self._run(context, one, "upgrade", one.name)
@@ -227,15 +234,18 @@ class Runner:
         except (DBAPIError, OperationalError) as error:
             if _is_lock(error) and (context._transaction is before or is_mysql(self.connection)):
                 raise _NoLock(one.name, error) from error
-            raise self._failed(one, verb, error) from error
+            raise self._failed(one, verb, error, whole=context._transaction is before) from error
         self.say(f"  {one.name} {'applied' if verb == 'upgrade' else 'taken back'} ({time.monotonic() - began:.2f} s)")
 
-    def _failed(self, one: Migration, verb: str, error: DBAPIError) -> MigrationFailed:
+    def _failed(self, one: Migration, verb: str, error: DBAPIError, *, whole: bool) -> MigrationFailed:
         statement = " ".join((error.statement or "").split())[:300]
         after = (
             "The steps before it stay done on this server; run it again when the cause is mended, and it goes on here."
             if is_mysql(self.connection)
             else "It was rolled back as a whole: the database is as it was before it."
+            if whole
+            else "What it committed on its own (batches, an index built CONCURRENTLY) stays. Run again, "
+            "`backfill` goes on and a half-built index is cleared away."
         )
         return MigrationFailed(
             f"{one.name} failed: {error.orig}",
