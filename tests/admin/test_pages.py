@@ -204,3 +204,10 @@ async def test_who_may_not_see_a_model_sees_keys(sqlite: Database, open_site: Op
     page = (await client.get("/admin/post/")).text
     assert "Ann" in page
     assert "python" not in page
+
+
+async def test_routes_say_whose_they_are(sqlite: Database, open_site: Open) -> None:
+    """A list of routes names the admin as the place of its pages, not whoever built the app."""
+    client = await open_site(sqlite)
+    routes = {route.name: route.place for route in client.app.router.routes if route.name.startswith("admin.")}
+    assert {place for name, place in routes.items() if name != "admin.static"} == {"demijohn.admin"}

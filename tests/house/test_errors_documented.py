@@ -48,6 +48,13 @@ def test_page_is_well_formed(name: str) -> None:
     assert 8 <= len(rest) <= 60, "10 to 30 lines are a page"
     blocks = _BLOCK.findall(text)
     assert blocks, "show how to mend it in a code block"
+    headings = [line for line in _BLOCK.sub("", text).splitlines() if line.startswith("#")]
+    assert headings[1:] in (["## How to mend it"], ["## Why", "## How to mend it"]), (
+        "what was seen stands first; then, where it is more than a clause, `## Why`; then `## How to mend it`"
+    )
+    seen, mended = text.split("\n## ")[0], text.split("## How to mend it")[1]
+    assert len(seen.splitlines()) > 2, "say what was seen"
+    assert "```" in mended, "the line to write stands below its heading"
     for language, body in blocks:
         if language in {"python", "py"}:
             compile(body, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from demijohn import Blueprint
+from demijohn._lib.source import told_from
 from demijohn.admin.access import Access
 from demijohn.admin.accounts import Accounts
 from demijohn.admin.checking import check_options
@@ -75,7 +76,8 @@ class Admin:
     def install(self, app: "App") -> None:
         """Plug into the app: the pages below the prefix, and the checks."""
         self._app = app
-        add_routes(self, self._blueprint)
+        with told_from("demijohn.admin"):
+            add_routes(self, self._blueprint)
         app.include(self._blueprint)
         app.checks.add(self._check)
         app.lifespan.on_startup(self.prepare)
