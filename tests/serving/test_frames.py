@@ -31,6 +31,13 @@ def seen() -> list[int]:
     return []
 
 
+async def release(websocket: WebSocket) -> None:
+    """Wait until the client is known to have broken the protocol: what is sent then meets a socket that is closed."""
+    async with asyncio.timeout(30):
+        while not websocket._receive.__self__.close_sent:  # type: ignore[attr-defined]
+            await asyncio.sleep(0.001)
+
+
 @pytest.fixture
 def server(seen: list[int]):  # type: ignore[no-untyped-def]
     app = App(settings=Settings(), debug=True)
@@ -46,6 +53,10 @@ def server(seen: list[int]):  # type: ignore[no-untyped-def]
             seen.append(len(message))
             if message == "end":
                 await websocket.send_text("done")
+            if message == "wait":
+                await release(websocket)
+                for _ in range(3):
+                    await websocket.send_text("late")
             await asyncio.sleep(0)
 
     with running(app) as server:
@@ -176,8 +187,9 @@ def test_a_refused_handshake_is_no_error(server: Running, caplog: pytest.LogCapt
         (frame(9, b"x", fin=False), 1002),
         (b"\x81\xff" + struct.pack(">Q", 2**62) + b"\0\0\0\0", 1009),
         (b"\x81\x01x", 1002),
+        (frame(1, b"\xb1") + frame(8, struct.pack(">H", 1000)), 1000),  # closed before the text was looked at
     ],
-    ids=["bits", "opcode", "text", "ping", "size", "mask"],
+    ids=["bits", "opcode", "text", "ping", "size", "mask", "text and close"],
 )
 @pytest.mark.parametrize("at_once", [True, False])
 def test_broken_frames_are_answered_with_their_code(
@@ -206,3 +218,14 @@ def test_what_comes_before_the_handshake_is_answered_waits(server: Running, seen
         client.send(frame(1, b"end"))
         assert b"done" in client.until(b"done")
     assert seen == [1, 2, 3]
+
+
+def test_an_app_that_sends_to_whom_broke_the_protocol_has_not_failed(
+    server: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It meets a client that has left, as after any other end, and nothing is logged as a failure."""
+    with server.connect() as client:
+        client.send(HANDSHAKE + frame(1, b"wait") + frame(1, b"\xb1"))
+        assert b"\x88\x02\x03\xef" in client.rest()  # 1007
+    until(lambda: not server.hub.sockets and not server.hub.tasks)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []

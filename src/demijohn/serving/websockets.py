@@ -111,6 +111,7 @@ def _websocket_class() -> Any:
     It says 1001 (going away) when the server goes, reads no frame before the handshake is answered, and reads what one
     client sends at once in portions: a quarter of a megabyte of tiny frames takes half a second to read.
     """
+    from uvicorn.protocols.utils import ClientDisconnected
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
     class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -118,6 +119,7 @@ def _websocket_class() -> Any:
             super().__init__(*args, **options)
             self.held = b""
             self.is_due = False
+            self.is_closed_by_app = False
 
         def data_received(self, data: bytes) -> None:
             if self.transport.is_closing():
@@ -170,6 +172,25 @@ def _websocket_class() -> Any:
                 self.conn.fail(1009, "There are too many fragments.")
                 self.handle_parser_exception()
 
+        def send_receive_event_to_app(self) -> None:
+            """Hand a message over as uvicorn does; that a client's text is none is no failure to be logged."""
+            if self.curr_msg_data_type == "text" and not self.close_sent:
+                data = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
+                try:
+                    text = bytes(data).decode()
+                except UnicodeDecodeError:
+                    self.frames = []
+                    self.conn.fail(1007)  # sends nothing where a close frame came behind it already
+                    self.handle_parser_exception()
+                    return
+                self.frames = []
+                self.queue.put_nowait({"type": "websocket.receive", "text": text})
+                if not self.read_paused:
+                    self.read_paused = True
+                    self.transport.pause_reading()
+                return
+            super().send_receive_event_to_app()
+
         async def receive(self) -> Any:
             message = await super().receive()
             if self.held and not self.transport.is_closing():
@@ -178,6 +199,11 @@ def _websocket_class() -> Any:
             return message
 
         async def send(self, message: Any) -> None:
+            if self.close_sent and not self.is_closed_by_app and self.initial_response is None:
+                # Closed for what the client sent, or since the server goes: the app could not know.
+                raise ClientDisconnected
+            if message["type"] == "websocket.close":
+                self.is_closed_by_app = True
             await super().send(message)
             self.go_on()
             if self.initial_response is not None and self.close_sent:
