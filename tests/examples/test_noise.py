@@ -27,7 +27,7 @@ from tests.serving.test_fuzz import memory
 
 pytestmark = pytest.mark.slow
 
-TODO = """
+LIST = """
 from examples.todo import app
 """
 NEWSROOM = """
@@ -306,7 +306,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
         site.close()
 
 
-@pytest.mark.parametrize("site", [TODO, NEWSROOM], ids=["todo", "newsroom"], indirect=True)
+@pytest.mark.parametrize("site", [LIST, NEWSROOM], ids=["todo", "newsroom"], indirect=True)
 def test_sites_bear_nasty_visitors(site: Site) -> None:
     """Every connection is answered or closed, no 5xx comes unasked, nothing is logged as a failure, nothing grows."""
     seed = int(os.environ.get("DEMIJOHN_FUZZ_SEED", "0")) or random.randrange(1 << 32)
