@@ -228,6 +228,7 @@ async def headers(app: App):
 async def tool():
     commands = {
         "demijohn new NAME": "a project with tests, types and lint that pass",
+        "demijohn grow hello.py": "an app in one file becomes such a project, and does the same",
         "demijohn generate model|view|admin|feature": "the next part of it",
         "demijohn makemigrations, migrate": "the schema",
         "demijohn run, serve": "in development, in production",

@@ -118,9 +118,11 @@ class _Runner:
                     self.follow(block)
             for name in self.later:
                 importlib.import_module(name)
-        if self.tests:
+        # A command of the page may have moved them: `demijohn grow` does.
+        tests = [name if (self.folder / name).exists() else f"tests/{name}" for name in self.tests]
+        if tests:
             pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-            _command([*pytest, *self.tests], self.folder, where="its tests")
+            _command([*pytest, *tests], self.folder, where="its tests")
 
     def write(self, block: Block) -> None:
         """Write the file that a block is, and import it where it is a module beside the others."""

@@ -70,6 +70,11 @@ def new(name: str, single: bool, database: str | None, accounts: bool | None, no
         "url": _URLS[database].format(name=package),
         "extra": extras.get(database, ""),
         "accounts": accounts,
+        "dependencies": [],
+        "root_tests": [],
+        "line_length": 100,
+        "longest_line": 100,
+        "strict": True,
     }
     for file, text in files_of("single" if single else "package", values).items():
         path = folder / file

@@ -111,7 +111,8 @@ class Project:
                 fix="Change to the folder of the project, or make one:  demijohn new my-site",
                 code="DJN-642",
             )
-        self.has_accounts = "app.use(Auth(" in (self.home / "app.py").read_text(encoding="utf-8")
+        made = [path for name in ("app.py", "batteries.py") if (path := self.home / name).is_file()]
+        self.has_accounts = any("Auth(" in path.read_text(encoding="utf-8") for path in made)
 
     def source(self, name: str) -> Source:
         """Return a file of the package, to be added to."""

@@ -26,6 +26,7 @@ OWN: dict[str, tuple[str, str]] = {
     "doctor": ("doctoring", "Look at what the app stands on: versions, drivers, slow imports."),
     "new": ("creating", "Make a project."),
     "generate": ("generating", "Add a model, its pages, its administration and tests."),
+    "grow": ("growing", "Make a package of an app in one file."),
     "version": ("about", "Print the versions."),
 }
 
@@ -195,6 +196,10 @@ def _load(module: str, command: str) -> click.Command:
         from demijohn.cli import generating
 
         return generating.generate
+    if module == "growing":
+        from demijohn.cli import growing
+
+        return growing.grow
     if module == "testing":
         from demijohn.cli import testing
 

@@ -37,6 +37,8 @@ def files_of(kind: str, values: dict[str, Any]) -> dict[str, str]:
             name = str(path.relative_to(folder)).removesuffix(".tmpl").replace("@package@", str(values["package"]))
             name = _DOTTED.get(name, name)
             text = _tidy(environment.from_string(path.read_text(encoding="utf-8")).render(values))
+            if name.endswith(".toml"):
+                text = re.sub(r"\n{3,}", "\n\n", text)
             if text or name.endswith("__init__.py"):
                 found[name] = text
     return found

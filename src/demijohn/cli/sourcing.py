@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-__all__ = ["Source"]
+__all__ = ["Source", "import_line"]
 
 
 class Source:
@@ -40,10 +40,13 @@ class Source:
                 if any(alias.asname for alias in node.names):
                     continue
                 known = {alias.name for alias in node.names}
-                line = _import_line(module, known | set(names))
+                line = import_line(module, known | set(names))
+                behind = lines[(node.end_lineno or node.lineno) - 1][node.end_col_offset or 0 :].rstrip()
+                first, *rest = line.split("\n")
+                line = "\n".join([first + behind, *rest])  # what it tells the linter holds for the new names too
                 self._replace(lines, node.lineno - 1, node.end_lineno or node.lineno, line)
                 return
-        line = _import_line(module, set(names))
+        line = import_line(module, set(names))
         group = _group(module, first_party)
         before = [node for node in imports if _place(node, first_party) <= (group, module)]
         after = [node for node in imports if _place(node, first_party) > (group, module)]
@@ -85,7 +88,7 @@ class Source:
         self.text = "\n".join(lines) + "\n"
 
 
-def _import_line(module: str, names: set[str]) -> str:
+def import_line(module: str, names: set[str]) -> str:
     line = f"from {module} import {', '.join(sorted(names, key=_rank))}"
     if len(line) <= 100:
         return line
