@@ -116,6 +116,14 @@ def test_help_loads_the_kernel_and_click(tmp_path: Path) -> None:
     assert len(loaded) <= HELP_MODULES
 
 
+def test_a_server_loads_no_more_than_it_needs() -> None:
+    """What a worker holds in memory for as long as it lives: no archives, no temporary files, no tables of Python."""
+    _count, _foreign, standard = _split(
+        *_loaded("from demijohn.cli import serving; from demijohn.serving import worker")[:2]
+    )
+    assert standard & {"bz2", "lzma", "shutil", "sysconfig", "tempfile", "tomllib", "html"} == set()
+
+
 @pytest.mark.parametrize("room", rooms())
 def test_room_keeps_its_budget(room: str) -> None:
     """A room loads the third parties on its list; `import demijohn.testing` starts no database."""

@@ -20,7 +20,8 @@ def _libraries() -> tuple[str, ...]:
     found.update(site.getsitepackages() if hasattr(site, "getsitepackages") else ())
     found.add(site.getusersitepackages() if site.ENABLE_USER_SITE else "")
     found.add(os.path.dirname(os.__file__))
-    return tuple({os.path.abspath(path) + os.sep for path in found if path} | {OWN})
+    real = {os.path.realpath(path) for path in found if path}
+    return tuple({os.path.abspath(path) + os.sep for path in (found | real) if path} | {OWN})
 
 
 LIBRARIES: Final = _libraries()

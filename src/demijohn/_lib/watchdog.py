@@ -3,7 +3,6 @@
 import linecache
 import os
 import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Callable
@@ -17,14 +16,6 @@ __all__ = ["Watchdog", "find_blocking_frame", "kind_of"]
 
 logger = logger_of("demijohn.watchdog")
 
-_OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_FOREIGN: Final = tuple(
-    {
-        os.path.realpath(path) + os.sep
-        for name in ("stdlib", "platstdlib", "purelib", "platlib")
-        if (path := sysconfig.get_path(name))
-    }
-)
 _RUNNERS: Final = (os.path.join("asyncio", "runners.py"), os.path.join("asyncio", "base_events.py"))
 """Below these stands who started the loop, not what runs in it."""
 _REMEMBERED: Final = 1000
@@ -145,12 +136,13 @@ def kind_of(code: CodeType) -> str:
     """Return whose code it is: the `user`'s, a `library`'s, or the `framework`'s and the interpreter's."""
     kind = _kinds.get(code)
     if kind is None:
-        name = code.co_filename
-        path = os.path.realpath(name)
-        if name.startswith("<") or path.startswith(_OWN):
+        from demijohn._lib import tracebacks  # where Python's folders are is asked at the first block, not at the start
+
+        path = os.path.realpath(code.co_filename)
+        if code.co_filename.startswith("<") or path.startswith(tracebacks.OWN):
             kind = "framework"
-        elif path.startswith(_FOREIGN):
-            kind = "library" if f"{os.sep}site-packages{os.sep}" in path and "uvloop" not in path else "framework"
+        elif tracebacks.is_library(path):
+            kind = "library" if tracebacks.PACKAGES.search(path) and "uvloop" not in path else "framework"
         else:
             kind = "user"
         if len(_kinds) < _REMEMBERED:

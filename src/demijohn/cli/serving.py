@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import click
 
+from demijohn._lib.later import tempfile
 from demijohn.app import App
 from demijohn.app.debug_door import load_debugger
 from demijohn.cli.target import get_target, load_ahead, load_app

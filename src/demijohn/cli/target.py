@@ -8,7 +8,6 @@ import importlib.util
 import inspect
 import os
 import sys
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from demijohn._lib.advice import add_advice
+from demijohn._lib.later import tomllib
 from demijohn._lib.text import did_you_mean
 from demijohn.app import App
 from demijohn.errors import DemijohnError

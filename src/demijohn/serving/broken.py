@@ -1,6 +1,5 @@
 """What is served in development while the app cannot be loaded: its traceback."""
 
-import html
 import linecache
 import logging
 import os
@@ -8,6 +7,7 @@ import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+from demijohn._lib.later import html
 from demijohn.errors import DemijohnError
 from demijohn.http import Request, Response
 
