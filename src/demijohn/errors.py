@@ -306,6 +306,12 @@ class GatewayTimeout(HTTPError):
     status = 504
 
 
+def error_lines(errors: Sequence["FieldError"]) -> list[str]:
+    """Return a line for each error: a traceback, a log and a shell show them, and nobody can mend "1 error"."""
+    lines = [f"  {_dotted(error.place)}: {error.message}  [{error.code}]" for error in errors[:_SHOWN]]
+    return [*lines, "  ..."] if len(errors) > _SHOWN else lines
+
+
 class ValidationFailed(HTTPError):
     """422: the input was read and is wrong; all errors are reported together."""
 
@@ -317,11 +323,7 @@ class ValidationFailed(HTTPError):
         super().__init__(detail or ngettext("%(num)s error in the input.", "%(num)s errors in the input.", count))
 
     def __str__(self) -> str:
-        # A traceback, a log and a shell show this, and nobody can mend "1 error".
-        lines = [f"  {_dotted(error.place)}: {error.message}  [{error.code}]" for error in self.errors[:_SHOWN]]
-        if len(self.errors) > _SHOWN:
-            lines.append("  ...")
-        return "\n".join([super().__str__(), *lines])
+        return "\n".join([super().__str__(), *error_lines(self.errors)])
 
     def problem(self) -> dict[str, Any]:
         """Return the problem document, with `errors` as a list of place, code and message."""

@@ -555,6 +555,7 @@ async def test_refusals_of_the_database_name_the_field(tables: Database) -> None
         with pytest.raises(UniqueViolation) as taken:
             await Shelf.create(name="S")
         assert [error.place for error in taken.value.errors] == [("body", "name")]
+        assert "name: This value is taken already." in str(taken.value)
     async with tables.unit():
         with pytest.raises(ValidationFailed) as nowhere:
             await Song.create(name="x", shelf_id=99999)

@@ -307,7 +307,7 @@ def test_files(make_app: Make) -> None:
         large = client.post("/", data={"title": "A"}, files={"image": ("a.png", b"d" * 101, "image/png")})
         assert messages(large.text) == ["Image: The file may have 100 B at most."]
         odd = client.post("/", data={"title": "A"}, files={"image": ("a.exe", b"d", "application/x-dos")})
-        assert messages(odd.text) == ["Image: Files of this kind are not taken: image/*,.pdf."]
+        assert messages(odd.text) == ["Image: Files of this kind are not taken. Allowed: image/*,.pdf."]
         assert messages(client.post("/", data={"title": "A"}).text) == ["Image: This field is required."]
         text = client.post("/", data={"title": "A", "image": "a.png"})
         assert messages(text.text) == ["Image: This field is required."]

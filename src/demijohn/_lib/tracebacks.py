@@ -4,10 +4,11 @@ import os
 import re
 import site
 import sysconfig
+import traceback
 from types import TracebackType
 from typing import Final
 
-__all__ = ["LIBRARIES", "OWN", "PACKAGES", "from_own_code", "is_library"]
+__all__ = ["LIBRARIES", "OWN", "PACKAGES", "from_own_code", "is_library", "told"]
 
 OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 """The folder of the framework."""
@@ -46,3 +47,20 @@ def from_own_code(trace: TracebackType | None) -> TracebackType | None:
     while step is not None and is_library(step.tb_frame.f_code.co_filename):
         step = step.tb_next
     return trace if step is None else step
+
+
+def told(error: BaseException) -> str:
+    """Return an exception as Python prints it, with what the author of the app can do something about.
+
+    Each traceback begins in the app's own code. A cause that no line of the app has to do with is its message alone.
+    """
+    whole = traceback.TracebackException.from_exception(error)
+    link: traceback.TracebackException | None = whole
+    while link is not None:
+        own = next((index for index, frame in enumerate(link.stack) if not is_library(frame.filename)), None)
+        if own is not None:
+            link.stack = traceback.StackSummary.from_list(list(link.stack)[own:])
+        elif link is not whole:
+            link.stack = None  # type: ignore[assignment]  # the way of Python itself to leave out a traceback
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return "".join(whole.format())

@@ -343,11 +343,12 @@ def _failure(record: logging.LogRecord, *, from_own_code: bool = False) -> str:
     parts = []
     if record.exc_info and record.exc_info[0] is not None:
         kind, error, trace = record.exc_info
-        if from_own_code:
+        if from_own_code and error is not None:
             from demijohn._lib import tracebacks  # it looks for the folders of Python, which takes some milliseconds
 
-            trace = tracebacks.from_own_code(trace)
-        parts.append(logging.Formatter().formatException((kind, error, trace)))
+            parts.append(tracebacks.told(error).rstrip("\n"))
+        else:
+            parts.append(logging.Formatter().formatException((kind, error, trace)))
     if record.stack_info:
         parts.append(record.stack_info)
     return _CONTROL.sub(_written_out, _clean("\n".join(parts))) if parts else ""

@@ -239,9 +239,7 @@ def main(arguments: list[str] | None = None) -> Any:
     except (DemijohnError, MissingExtra) as error:
         click.secho(f"Error: {error}", fg="red", err=True)
     except Exception as error:
-        import traceback
+        from demijohn._lib import tracebacks
 
-        from demijohn._lib.tracebacks import from_own_code
-
-        traceback.print_exception(type(error), error, from_own_code(error.__traceback__))
+        click.echo(tracebacks.told(error), err=True, nl=False)
     sys.exit(1)

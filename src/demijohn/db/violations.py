@@ -12,7 +12,7 @@ from demijohn._lib.translation import gettext
 from demijohn._lib.translation import gettext_noop as _
 from demijohn.db.declarative import Declarative
 from demijohn.db.relations import links_of
-from demijohn.errors import Conflict, FieldError, ValidationFailed
+from demijohn.errors import Conflict, FieldError, ValidationFailed, error_lines
 from demijohn.schema import MESSAGES, field_error
 
 __all__ = ["ForeignKeyViolation", "StillReferenced", "UniqueViolation", "ValueRefused", "refused_value", "translate"]
@@ -29,6 +29,9 @@ class UniqueViolation(Conflict):
     def __init__(self, errors: Sequence[FieldError]) -> None:
         self.errors = list(errors)
         super().__init__(gettext("A value that has to be unique is taken already."))
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), *error_lines(self.errors)])
 
     def problem(self) -> dict[str, Any]:
         """Return the problem document, with `errors` as `ValidationFailed` has them."""

@@ -119,7 +119,9 @@ class FormField:
             if not widget.allows(upload):
                 errors.append(
                     FieldError(
-                        place, "accept", _("Files of this kind are not taken: %(accept)s.", accept=widget.accept)
+                        place,
+                        "accept",
+                        _("Files of this kind are not taken. Allowed: %(accept)s.", accept=widget.accept),
                     )
                 )
         return errors
