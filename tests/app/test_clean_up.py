@@ -315,7 +315,7 @@ def test_commands(name: str) -> None:
     assert site.older == ["closed", "closed"]
 
 
-async def test_scripts() -> None:
+async def test_scripts(caplog: pytest.LogCaptureFixture) -> None:
     """The end of `app.context()` raises what a clean-up raised, once all is done, unless the block raised already."""
     site = Site()
 
@@ -336,8 +336,10 @@ async def test_scripts() -> None:
         async with site.app.context() as unit:
             await use(unit, {})
     assert site.older == ["closed", "closed"]
+    assert caplog.text == ""  # who is told by the exception is not told twice
     with pytest.raises(LookupError):
         await failing()
+    assert "Cleaning up Handle (" in caplog.text
     assert site.older == ["closed", "closed", "closed"]
     assert isinstance(site.handles[-1].saw, LookupError)
 

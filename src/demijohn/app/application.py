@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from demijohn._lib.concurrency import leased, run_in_thread
-from demijohn._lib.later import asyncio
+from demijohn._lib.later import asyncio, logger_of
 from demijohn._lib.source import caller
 from demijohn.app.asgi import answer_http, run_lifespan
 from demijohn.app.builder import Builder
@@ -26,6 +26,8 @@ from demijohn.routing import WEBSOCKET, SlashPolicy
 from demijohn.types import Battery, Receive, Scope, Send, WSGIApp
 
 __all__ = ["App"]
+
+logger = logger_of("demijohn.app")
 
 B = TypeVar("B", bound=Battery)
 T = TypeVar("T")
@@ -281,6 +283,8 @@ class App(Wiring):
             except BaseException as failed:
                 if failure is None or is_ending(failed, unit):
                     failure = failed
+                else:
+                    logger.error("Cleaning up after %s failed", unit.name, exc_info=failed)
         if failure is not None and failure is not error:
             raise failure
 

@@ -410,9 +410,9 @@ class ServiceScope:
     async def close(self, error: BaseException | None = None) -> None:
         """Clean up, the youngest first, sync generators in a thread.
 
-        One that fails is logged with its name, and does not keep the others from it. What a request answers stands: its
-        failures are told to those who listen. Elsewhere the first is raised once all is done, unless `error` is what
-        ended the unit.
+        One that fails does not keep the others from it. What a request answers stands: its failures are logged with the
+        names of the services, and told to those who listen. Elsewhere the first is raised once all is done, and others
+        are logged; all are, where `error` is what ended the unit.
         """
         cleanups, self._cleanups = self._cleanups, None
         self.made.clear()
@@ -428,17 +428,19 @@ class ServiceScope:
                     ended = failure
                 elif failure is not error:
                     name = name_of(shown(provider.key))
-                    logger.error("Cleaning up %s (%s) failed", name, provider.place, exc_info=failure)
                     note = f"Raised by the clean-up of the service {name} ({provider.place})."
                     if note not in getattr(failure, "__notes__", ()):  # some raise one and the same all the time
                         failure.add_note(note)
-                    if isinstance(self.unit, Connection) and self.unit.app is not None:
+                    is_told = isinstance(self.unit, Connection)
+                    if first is None and error is None and not is_told:
+                        first = failure
+                        continue
+                    logger.error("Cleaning up %s (%s) failed", name, provider.place, exc_info=failure)
+                    if is_told and self.unit.app is not None:
                         self.unit.app.note_failure(self.unit, failure)
-                    else:
-                        first = first or failure
         if ended is not None:
-            raise ended
-        if first is not None and error is None:
+            raise ended from first
+        if first is not None:
             raise first
 
     async def _finish(self, provider: Provider, generator: Any, error: BaseException | None) -> None:
