@@ -10,9 +10,9 @@ import click
 from demijohn.cli.skeleton import files_of
 from demijohn.errors import DemijohnError
 
-__all__ = ["ProjectError", "new"]
+__all__ = ["URLS", "ProjectError", "new", "package_name"]
 
-_URLS = {
+URLS = {
     "sqlite": "sqlite:///{name}.db",
     "postgresql": "postgresql://localhost/{name}",
     "mariadb": "mariadb://localhost/{name}",
@@ -30,7 +30,7 @@ class ProjectError(DemijohnError):
 @click.command()
 @click.argument("name")
 @click.option("--single", is_flag=True, help="One file, app.py, in the place of a package.")
-@click.option("--database", type=click.Choice(list(_URLS)), help="Where data is kept.")
+@click.option("--database", type=click.Choice(list(URLS)), help="Where data is kept.")
 @click.option("--accounts/--no-accounts", default=None, help="Users, login and the administration.")
 @click.option("--no-input", is_flag=True, help="Ask nothing; take SQLite, and accounts for a package.")
 def new(name: str, single: bool, database: str | None, accounts: bool | None, no_input: bool) -> None:
@@ -48,7 +48,7 @@ def new(name: str, single: bool, database: str | None, accounts: bool | None, no
         )
     asks = not no_input and sys.stdin.isatty()
     if database is None:
-        database = click.prompt("Database", type=click.Choice(list(_URLS)), default="sqlite") if asks else "sqlite"
+        database = click.prompt("Database", type=click.Choice(list(URLS)), default="sqlite") if asks else "sqlite"
     if accounts is None:
         has_database = database != "none"
         accounts = has_database and not single
@@ -67,7 +67,7 @@ def new(name: str, single: bool, database: str | None, accounts: bool | None, no
         "title": package.replace("_", " ").capitalize(),
         "single": single,
         "database": database != "none",
-        "url": _URLS[database].format(name=package),
+        "url": URLS[database].format(name=package),
         "extra": extras.get(database, ""),
         "accounts": accounts,
         "dependencies": [],

@@ -26,7 +26,7 @@ OWN: dict[str, tuple[str, str]] = {
     "doctor": ("doctoring", "Look at what the app stands on: versions, drivers, slow imports."),
     "new": ("creating", "Make a project."),
     "generate": ("generating", "Add a model, its pages, its administration and tests."),
-    "grow": ("growing", "Make a package of an app in one file."),
+    "grow": ("growing", "Make a package of an app in one file; add a database or accounts."),
     "version": ("about", "Print the versions."),
 }
 

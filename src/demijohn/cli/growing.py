@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from demijohn.cli.creating import ProjectError, package_name
+from demijohn.cli.creating import URLS, ProjectError, package_name
+from demijohn.cli.growth.additions import Addition
 from demijohn.cli.growth.package import Growth
 from demijohn.cli.target import get_target
 
@@ -25,8 +26,9 @@ class _Grow(click.Group):
 
 @click.group(cls=_Grow)
 def grow() -> None:
-    """Make a package of an app in one file: `demijohn grow hello.py`.
+    """Make a package of an app in one file, or add what it was made without.
 
+    `demijohn grow hello.py` is short for `demijohn grow package hello.py`.
     The routes keep their names and paths, the models their tables; source text and comments are kept as they are.
     """
 
@@ -61,6 +63,43 @@ def package(target: str | None, name: str | None, dry_run: bool, diff: bool, yes
     click.echo(f"Loaded and compared: the same {', '.join(counts)}.")
     if not dry_run:
         click.echo("Next:  demijohn test && demijohn run")
+
+
+@grow.command()
+@click.argument("kind", type=click.Choice([kind for kind in URLS if kind != "none"]), default="sqlite")
+def database(kind: str) -> None:
+    """Add a database to a project that was made without: to app.py, with models.py and forms.py."""
+    addition = Addition(Path.cwd(), _package_here())
+    addition.add_database(kind)
+    _tell_addition(addition)
+    click.echo("Next:  demijohn generate feature post title:str --migrate")
+
+
+@grow.command()
+def accounts() -> None:
+    """Add users, login and the administration to a project that was made without."""
+    addition = Addition(Path.cwd(), _package_here())
+    addition.add_accounts()
+    _tell_addition(addition)
+    click.echo("Next:  demijohn makemigrations && demijohn migrate && demijohn createsuperuser")
+
+
+def _package_here() -> str:
+    where = get_target(None).partition(":")[0]
+    package, _, module = where.partition(".")
+    if where.endswith(".py") or module != "app":
+        raise ProjectError(
+            f"The app here is {where!r}, and no package with an app.py.",
+            why="The lines are added to the files that `demijohn new` and `demijohn grow` make.",
+            fix="Make a package of it first:  demijohn grow",
+            code="DJN-668",
+        )
+    return package
+
+
+def _tell_addition(addition: Addition) -> None:
+    for name in addition.changed:
+        click.echo(f"Wrote {name}")
 
 
 def _file_of(target: str) -> Path:

@@ -1,6 +1,7 @@
 """Adding to Python files: an import where it belongs, a class at the end, a line behind another."""
 
 import ast
+import re
 from pathlib import Path
 
 __all__ = ["Source", "import_line"]
@@ -76,6 +77,26 @@ class Source:
         lines.insert(places[-1] + 1, line)
         self.text = "\n".join(lines) + "\n"
         return True
+
+    def insert_behind(self, name: str, line: str) -> None:
+        """Add a line behind the statement at the top that binds a name."""
+        nodes = [
+            node
+            for node in ast.parse(self.text).body
+            if isinstance(node, ast.Assign)
+            and any(isinstance(one, ast.Name) and one.id == name for one in node.targets)
+        ]
+        lines = self.text.splitlines()
+        end = nodes[0].end_lineno if nodes else len(lines)
+        lines.insert(end or len(lines), line)
+        self.text = "\n".join(lines) + "\n"
+
+    def add_alias(self, module: str, name: str, given: str, *, first_party: str = "") -> None:
+        """Import a name by another one, in a line of its own."""
+        line = f"from {module} import {name} as {given}"
+        self.add_import(module, name, first_party=first_party)
+        written = import_line(module, {name})
+        self.text = re.sub(rf"(?m)^{re.escape(written)}$", line, self.text, count=1)
 
     def write(self) -> None:
         """Write the file, which has to be good Python."""

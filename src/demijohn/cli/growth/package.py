@@ -105,7 +105,7 @@ class Growth:
         self.left: list[str] = []
         self.formatted: list[str] = []
         self.line_length = 100
-        self.has_database = "database" in self.before["batteries"] or "models" in self.modules.names
+        self.has_database = "db" in self.before["batteries"] or "models" in self.modules.names
         self._plan()
 
     # -- the plan -----------------------------------------------------------------------------------------------------
