@@ -228,7 +228,10 @@ def test_uploads_of_strangers_do_not_run() -> None:
     [
         ("a.txt", 'attachment; filename="a.txt"'),
         ('a"b.txt', "attachment; filename=\"a_b.txt\"; filename*=UTF-8''a%22b.txt"),
-        ("a\r\nb: c", "attachment; filename=\"a__b: c\"; filename*=UTF-8''a%0D%0Ab%3A%20c"),
+        ("a\r\nb: c", 'attachment; filename="a__b: c"'),
+        ("../é/..\\x", "attachment; filename=\".._e_.._x\"; filename*=UTF-8''.._%C3%A9_.._x"),
+        ("a／é", "attachment; filename=\"a_e\"; filename*=UTF-8''a%EF%BC%8F%C3%A9"),
+        ("a\u202etxt.exe", 'attachment; filename="a_txt.exe"'),
         ("日本.pdf", "attachment; filename=\"download.pdf\"; filename*=UTF-8''%E6%97%A5%E6%9C%AC.pdf"),
         ("100%.txt", "attachment; filename=\"100_.txt\"; filename*=UTF-8''100%25.txt"),
     ],

@@ -186,17 +186,28 @@ async def test_the_csrf_guard_trusts_whom_cors_allows() -> None:
         guard(other)
 
 
-async def test_everybody_is_trusted_without_cookies_alone() -> None:
-    """With `*` a request without cookies passes the CSRF guard, one with cookies does not."""
+@pytest.mark.parametrize(
+    ("more", "passes"),
+    [
+        ({}, True),
+        ({"Authorization": "Bearer abc"}, True),
+        ({"Authorization": "Token abc"}, True),
+        ({"Cookie": "a=1"}, False),
+        ({"Authorization": "Basic YTpi"}, False),
+        ({"Authorization": "NEGOTIATE abc"}, False),
+    ],
+)
+async def test_everybody_is_trusted_without_what_browsers_add(*, more: dict[str, str], passes: bool) -> None:
+    """With `*` what only a script can write passes the CSRF guard; a cookie or a remembered password does not."""
     guard, public = CSRFGuard(lambda: KEYS), CORS("*")
     headers = {"Origin": "https://anyone.example", "Sec-Fetch-Site": "cross-site"}
-    bare = build("POST", headers=headers)
-    await public(bare, handler())
-    assert guard(bare) is None
-    with_cookie = build("POST", headers=headers | {"Cookie": "a=1"})
-    await public(with_cookie, handler())
-    with pytest.raises(Forbidden):
-        guard(with_cookie)
+    request = build("POST", headers=headers | more)
+    await public(request, handler())
+    if passes:
+        assert guard(request) is None
+    else:
+        with pytest.raises(Forbidden):
+            guard(request)
 
 
 def test_settings_are_checked() -> None:

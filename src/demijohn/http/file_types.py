@@ -1,10 +1,12 @@
 """Which media type a file has, by its suffix; the same on every machine."""
 
+import re
 from urllib.parse import quote
 
 __all__ = ["content_disposition", "guess_content_type", "is_passive"]
 
 UNKNOWN = "application/octet-stream"
+_MISLEADING = re.compile(r"[\x00-\x1f\x7f-\x9f/\\\u202a-\u202e\u2066-\u2069]")
 
 _TYPES = {
     "aac": "audio/aac",
@@ -129,7 +131,9 @@ def is_passive(content_type: str) -> bool:
 def content_disposition(kind: str, filename: str | None = None) -> str:
     """Return the value of a `Content-Disposition` header (RFC 6266).
 
-    A name that is not plain ASCII is sent twice: spelt out for old clients, and in full in the form of RFC 8187.
+    A name that is not plain ASCII is sent twice: spelt out for old clients, and in full in the form of RFC 8187. Slashes,
+    control characters and those that turn the direction of text are replaced in both: no client is led to another
+    folder, and none is shown `exe.txt` for `txt.exe`.
 
     Example:
         >>> content_disposition("attachment", "Übersicht.pdf")
@@ -137,7 +141,7 @@ def content_disposition(kind: str, filename: str | None = None) -> str:
     """
     if not filename:
         return kind
-    plain = filename
+    plain = filename = _MISLEADING.sub("_", filename)
     if not (filename.isascii() and filename.isprintable()):
         from unicodedata import normalize
 

@@ -14,6 +14,8 @@ __all__ = ["CORS"]
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _SIMPLE_METHODS = frozenset(("GET", "HEAD", "POST"))
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_BY_BROWSER = frozenset((b"basic", b"digest", b"negotiate", b"ntlm"))
+"""What a browser adds to requests of any page once its user has signed in; nothing else comes without a script."""
 _PREFLIGHT_VARY = ("Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers")
 
 
@@ -22,7 +24,8 @@ class CORS:
 
     An origin is allowed by an exact entry, by `https://*.example.org` for all below a domain, or by `*` for everybody,
     which is never combined with credentials. A preflight is answered here; one that is refused gets 403 and says why.
-    What an allowed origin sends passes the CSRF guard, with `*` only where no cookie comes along.
+    What an allowed origin sends passes the CSRF guard, with `*` only where nothing comes along that a browser adds by
+    itself: a cookie, or a password that it was told (`Authorization: Basic`).
 
     Args:
         origins: Who may read.
@@ -89,12 +92,12 @@ class CORS:
     async def __call__(self, request: Request, next: Next) -> Response:  # noqa: A002 - the field's term
         """Answer a preflight, or have the headers set on whatever is answered, an error too."""
         origin: bytes | None = None
-        cookies = False
+        signed_in = False
         for name, value in request.raw_headers:
             if name == b"origin":
                 origin = value if origin is None else b""
-            elif name == b"cookie":
-                cookies = True
+            elif name == b"cookie" or (name == b"authorization" and value.partition(b" ")[0].lower() in _BY_BROWSER):
+                signed_in = True
         if origin is None:
             if not self._any:
                 before_sending(request, _vary)
@@ -103,7 +106,7 @@ class CORS:
             return self._preflight(request, origin)
         if self.allows(origin):
             text = "*" if self._any else origin.decode("ascii")
-            if not self._any or not cookies:
+            if not self._any or not signed_in:
                 exchange_of(request).cross_origin = True
             before_sending(request, lambda response: self._open(response, text))
         elif not self._any:
