@@ -57,6 +57,16 @@ def series(text: str, name: str, **labels: str) -> float:
     return 0.0
 
 
+def test_made_up_methods_are_kept_as_one() -> None:
+    """Nothing grows with the methods that a client makes up, whatever the server lets through."""
+    app = site()
+    metrics = app.use(Metrics())
+    with TestClient(app, raise_server_exceptions=False) as client:
+        for number in range(20):
+            assert client.request(f"BREW{number}", "/coffee").status_code == 404
+    assert [method for method, _, _ in metrics._counts] == ["other"]
+
+
 def test_requests_are_counted_by_route() -> None:
     """A thousand URLs of one route are one series; made-up methods and paths make none."""
     app = site()

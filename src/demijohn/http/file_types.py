@@ -131,9 +131,9 @@ def is_passive(content_type: str) -> bool:
 def content_disposition(kind: str, filename: str | None = None) -> str:
     """Return the value of a `Content-Disposition` header (RFC 6266).
 
-    A name that is not plain ASCII is sent twice: spelt out for old clients, and in full in the form of RFC 8187. Slashes,
-    control characters and those that turn the direction of text are replaced in both: no client is led to another
-    folder, and none is shown `exe.txt` for `txt.exe`.
+    A name that is not plain ASCII is sent twice: spelt out for old clients, and in full in the form of RFC 8187.
+    Slashes, control characters and those that turn the direction of text are replaced in both: no client is led to
+    another folder, and none is shown `exe.txt` for `txt.exe`.
 
     Example:
         >>> content_disposition("attachment", "Übersicht.pdf")

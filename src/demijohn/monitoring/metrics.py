@@ -97,7 +97,9 @@ class Metrics:
         app.checks.add(_check, deploy=True)
 
     def _observe(self, request: Request, response: Response, seconds: float) -> None:
-        key = (request.method, request.route, response.status)
+        # A made-up method must make neither a series nor an entry of its own.
+        method = request.method if request.method in _METHODS else "other"
+        key = (method, request.route, response.status)
         found = self._counts.get(key)
         if found is None:
             found = self._counts[key] = self._children(*key)
@@ -105,12 +107,10 @@ class Metrics:
         found[1].observe(seconds)
 
     def _children(self, method: str, route: Any, status: int) -> tuple[Any, Any]:
-        # A made-up method must not make a series of its own.
-        name = method if method in _METHODS else "other"
         pattern = "" if route is None else route.pattern
         return (
-            self._instruments.requests.labels(name, pattern, str(status)),
-            self._instruments.seconds.labels(name, pattern),
+            self._instruments.requests.labels(method, pattern, str(status)),
+            self._instruments.seconds.labels(method, pattern),
         )
 
     @asynccontextmanager
