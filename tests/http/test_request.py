@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from demijohn.errors import BadRequest, ContentTooLarge, HeadersTooLarge, RequestTimeout, ValidationFailed
+from demijohn.errors import BadRequest, ContentTooLarge, RequestTimeout, ValidationFailed
 from demijohn.http import BodyConsumed, Limits, Request
 
 
@@ -225,15 +225,3 @@ async def test_text_in_another_charset() -> None:
         request = make("POST", headers={"Content-Type": f"text/plain; charset={charset}"}, body=b"a")
         with pytest.raises(BadRequest):
             await request.text()
-
-
-def test_head_limits() -> None:
-    """Too many or too large headers are 431."""
-    request = make(headers={f"X-{n}": "1" for n in range(11)})
-    request.check_head()
-    request.limits = Limits(header_count=10)
-    with pytest.raises(HeadersTooLarge):
-        request.check_head()
-    request.limits = Limits(header_size=20)
-    with pytest.raises(HeadersTooLarge):
-        request.check_head()

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from demijohn.errors import BadRequest, DemijohnError, HeadersTooLarge
+from demijohn.errors import BadRequest, DemijohnError
 from demijohn.http.cookies import Cookies
 from demijohn.http.headers import Headers, Lines
 from demijohn.http.limits import DEFAULT_LIMITS, Limits
@@ -323,22 +323,6 @@ class Connection:
             self.ending = [function]
         else:
             self.ending.append(function)
-
-    def check_head(self) -> None:
-        """Hold the header lines against the limits.
-
-        Transports that do so themselves need not call it.
-
-        Raises:
-            HeadersTooLarge: There are too many, or they are too large together.
-        """
-        raw = self.raw_headers
-        limits = self.limits
-        if len(raw) > limits.header_count:
-            raise HeadersTooLarge(f"More than {limits.header_count} header lines.")
-        # Colon, space, CR and LF count too.
-        if sum([len(name) + len(value) + 4 for name, value in raw]) > limits.header_size:
-            raise HeadersTooLarge(f"More than {limits.header_size} bytes of headers.")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path}>"

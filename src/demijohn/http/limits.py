@@ -40,10 +40,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     spool_size: int = MiB
     """A file is kept in memory up to this size, on disk beyond it. What all files have above 128 KiB each is bounded
     too: when that is 64 MiB, further ones go to disk."""
-    header_size: int = 16 * KiB
-    """All headers together. Over it the answer is 431."""
-    header_count: int = 100
-    """Header lines. Over it the answer is 431."""
     query_fields: int = 1000
     """Fields of the query string."""
     json_depth: int = 200

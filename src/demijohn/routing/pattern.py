@@ -59,11 +59,6 @@ class Pattern(Struct, frozen=True, kw_only=True):
         """The path itself of a static pattern, with doubled braces undone."""
         return "/" + "/".join("".join(str(part) for part in segment) for segment in self.segments)
 
-    @property
-    def ends_with_slash(self) -> bool:
-        """True where the last segment is empty."""
-        return self.segments[-1] == ()
-
 
 def parse_path(text: str, *, place: str = "") -> Pattern:
     """Read the pattern of a path: `/posts/{post}/{rest:path}`.

@@ -10,7 +10,6 @@ __all__ = ["Facts", "Part", "Use", "facts_of"]
 
 # An expression right behind `name=` inside of a tag: the value can end the attribute and begin another.
 _UNQUOTED = re.compile(r"<[A-Za-z][^<>]*[\s\"'][\w:.-]+=\s*$")
-_SAFE_TESTS = ("defined", "undefined", "none")
 
 
 @dataclass(frozen=True, slots=True)
