@@ -3,12 +3,17 @@
 import json
 import logging
 import re
+import subprocess
+import sys
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from demijohn import App, Secret, Settings
-from demijohn.app.logs import JSONFormatter, PrettyFormatter
+from demijohn.app.logs import JSONFormatter, PrettyFormatter, set_up_logging
+from demijohn.errors import ConfigurationError
 from demijohn.testing import TestClient
 
 SITE = """
@@ -182,3 +187,73 @@ def test_a_cause_in_a_library_is_its_message_alone() -> None:
     assert lines.count("Traceback (most recent call last):") == 1
     assert "KeyError: 'a'" in lines
     assert lines[-1] == "LookupError: no such shelf"
+
+
+def test_an_unknown_level_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A level that there is not stops the start, with what may be meant."""
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    with pytest.raises(ConfigurationError, match="Did you mean 'warning'") as caught:
+        set_up_logging(Settings.load({"DEMIJOHN_LOG_LEVEL": "warn"}, files=()))
+    assert caught.value.code == "DJN-773"
+
+
+def test_a_program_with_its_own_logging_is_left_alone() -> None:
+    """Where the root logger has a handler already, nothing is changed."""
+    own = logging.getLogger().handlers
+    assert own, "pytest listens"
+    before = list(own)
+    assert set_up_logging(Settings.load({}, files=())) is None
+    assert logging.getLogger().handlers == before
+
+
+@pytest.mark.parametrize("form", ["json", "pretty"])
+def test_server_and_app_write_one_log(tmp_path: Path, form: str) -> None:
+    """The served site writes access lines, its own lines and failures through one handler, in the form asked for."""
+    (tmp_path / "shop_site.py").write_text(SITE)
+    script = (
+        "import os, signal, threading, time, urllib.request, urllib.error\n"
+        "from demijohn.serving import ServerConfig, serve\n"
+        "import socket\n"
+        "import sys\n"
+        "sys.path.insert(0, '.')\n"
+        "import shop_site as site\n"
+        "s = socket.socket(); s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]; s.close()\n"
+        "def ask():\n"
+        "    for path in ('/orders/7?token=abc&x=1', '/thread', '/fail', '/missing'):\n"
+        "        for _ in range(100):\n"
+        "            try:\n"
+        "                urllib.request.urlopen(f'http://127.0.0.1:{port}{path}'); break\n"
+        "            except urllib.error.HTTPError: break\n"
+        "            except OSError: time.sleep(0.05)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "threading.Thread(target=ask).start()\n"
+        "serve(site.app, ServerConfig(bind=f'127.0.0.1:{port}', access_log=True))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"PATH": "", "DEMIJOHN_LOG_FORMAT": form},
+    )
+    text = done.stderr
+    assert done.returncode == 0, text
+    for secret in ("k-1234567890", "hunter2", "token=abc"):
+        assert secret not in text
+    if form == "pretty":
+        assert "Order 7" in text
+        assert " 404 GET /missing" in text
+        return
+    lines = [json.loads(line) for line in text.splitlines()]
+    of = {(line["logger"], line.get("path")): line for line in lines}
+    told, access = of["shop.orders", "/orders/7"], of["demijohn.access", "/orders/7"]
+    assert told["route"] == access["route"] == "/orders/{number:int}"
+    assert told["request_id"] == access["request_id"]
+    assert (access["status"], access["method"], access["duration_ms"] > 0) == (200, "GET", True)
+    assert access["size"] > 0
+    assert of["shop.orders", "/thread"]["message"] == "two\nlines"
+    failure = of["demijohn.error", "/fail"]
+    assert "RuntimeError" in failure["exception"]
+    assert failure["level"] == "error"
+    assert of["demijohn.access", "/missing"]["status"] == 404
