@@ -156,6 +156,58 @@ async def test_pages_can_be_used_by_all(site: tuple[App, str], browser: Any, sch
     await context.close()
 
 
+@pytest.mark.parametrize("look", [{"color_scheme": "light"}, {"color_scheme": "dark"}], ids=["light", "dark"])
+async def test_a_new_address_in_a_browser(site: tuple[App, str], browser: Any, look: dict[str, Any]) -> None:
+    """The link says why it wants a login, and to another user that it is not theirs; a button leads on.
+
+    Who has no password is offered a link to one. axe-core finds nothing on these pages.
+    """
+    app, url = site
+    database: Database = app.batteries["db"]  # type: ignore[assignment]
+    async with database.unit():
+        ann = await User.find_by_email("ann@example.org")
+        assert ann is not None
+        ben = await User.create(email="ben@example.org", display_name="Ben", email_verified_at=ann.email_verified_at)
+        await User.where(id=ben.id).update(password_hash=ann.password_hash)
+    context = await browser.new_context(viewport={"width": 390, "height": 780}, **look)
+    context.set_default_timeout(10_000)
+    page = await context.new_page()
+    mail: Any = app.batteries["mail"]
+    with mail.recorded() as mailbox:
+        await page.goto(f"{url}/login?next=/email-change")
+        await fill(page, email="ann@example.org", password=PASSWORD)
+        await fill(page, email="anna@example.org")
+        assert await page.get_by_role("heading", name="Look into your mail").is_visible()
+        link = mailbox[0].links[0]
+        await page.goto(f"{url}/logout")
+        await page.get_by_role("button", name="Log out").click()
+        await page.goto(link)
+        assert await page.get_by_text("Log in to the account that is to have the new e-mail address.").is_visible()
+        assert await violations(page) == []
+        await fill(page, email="ben@example.org", password=PASSWORD)
+        assert await page.get_by_role("heading", name="This link is not for this account").is_visible()
+        assert "ann" not in (await page.locator("main").inner_text()).lower()
+        assert await violations(page) == []
+        await page.get_by_role("button", name="Log out and go on").click()
+        await fill(page, email="ann@example.org", password=PASSWORD)
+        assert await page.get_by_role("heading", name="Confirm your new e-mail address").is_visible()
+        assert await violations(page) == []
+        await page.get_by_role("button", name="Confirm").click()
+        assert await page.get_by_text("Your e-mail address is changed.").is_visible()
+        async with database.unit():
+            await User.where(id=ann.id).update(password_hash="")
+        await page.goto(f"{url}/password-confirm")
+        assert await violations(page) == []
+        await page.get_by_role("link", name="Set a password").click()
+        assert await violations(page) == []
+        await page.get_by_role("button", name="Send the link").click()
+        assert await page.get_by_role("heading", name="Look into your mail").is_visible()
+        await page.goto(mailbox[-1].links[0])
+        await fill(page, password=NEW)
+        assert await page.get_by_text("Your password is set. Log in with it.").is_visible()
+    await context.close()
+
+
 async def test_another_site_posts_in_a_browser(site: tuple[App, str], browser: Any) -> None:
     """A form of another origin that posts to ours, with the visitor's cookies, changes nothing."""
     _, url = site
