@@ -194,8 +194,9 @@ def test_what_cannot_grow_is_told_and_left_alone(tmp_path: Path, text: str, code
     folder = tmp_path / "shop"
     folder.mkdir()
     (folder / "hello.py").write_text(text)
-    told = grow(folder, "hello.py", "--yes", fails=True)
+    told = grow(folder, "hello.py", "--yes", "--diff", fails=True)
     assert f"[{code}]" in told
+    assert ("--- shop/views.py" in told) is (code == "DJN-666" or "__name__]" in text)
     assert "Traceback" not in told
     assert (folder / "hello.py").read_text() == text
     assert [path.name for path in folder.iterdir() if path.name not in (".demijohn", "__pycache__")] == ["hello.py"]
@@ -280,6 +281,22 @@ def test_a_battery_that_views_use_is_made_apart() -> None:
             "path('/x', views.X)",
         ),
         ("@app.websocket('/x')\nasync def x(socket): ...\n", "urls", "path('/x', views.x, methods=[\"WEBSOCKET\"])"),
+        (
+            (
+                "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from decimal import Decimal  # for the checker\n\n\n"
+                "@app.get('/x')\ndef x() -> 'Decimal | None': ...\n"
+            ),
+            "views",
+            "if TYPE_CHECKING:\n    # for the checker\n    from decimal import Decimal",
+        ),
+        (
+            (
+                "from demijohn import url_for\nfrom demijohn.db import Model\n\n\nclass P(Model):\n    def page_url(self):\n"
+                "        return url_for(x)\n\n\n@app.get('/x')\ndef x():\n    return P.query()\n"
+            ),
+            "urls",
+            "path('/x', models.x)",
+        ),
         ("def views():\n    return ''\n\n\n@app.get('/x')\ndef x():\n    return views()\n", "urls", "_views.x"),
         (
             "def later(x: 'Kind'):\n    return x\n\n\nclass Kind:\n    pass\n\n\n@app.get('/x')\ndef x():\n    return later\n",

@@ -46,9 +46,10 @@ def package(target: str | None, name: str | None, dry_run: bool, diff: bool, yes
     """
     path = _file_of(get_target(target))
     growth = Growth(path, package=package_name(name or path.parent.name))
-    after = growth.verify()
-    if diff:
-        for file, text in growth.writes.items():
+    try:
+        after = growth.verify()
+    finally:  # where it fails, what was made of the file is what one wants to see
+        for file, text in growth.writes.items() if diff else ():
             click.secho(f"--- {file}", bold=True)
             click.echo(text)
     if dry_run:

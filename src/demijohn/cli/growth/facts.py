@@ -34,7 +34,9 @@ def facts_of(target: str, *, folder: Path, path: Path | None = None) -> dict[str
     raise ProjectError(
         f"{target} cannot be loaded: {told[-1] if told else 'it ended without a word'}",
         why="What it does is compared before and after.\n" + "\n".join(f"    {line}" for line in told[-12:-1]),
-        fix=f"See that this works first:  demijohn routes {target}",
+        fix="Nothing was changed; look at what would be written:  demijohn grow --dry-run --diff"
+        if path
+        else f"See that this works first:  demijohn routes {target}",
         code="DJN-664",
     )
 

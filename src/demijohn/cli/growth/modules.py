@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from textwrap import indent
 
 from demijohn.cli.growth.placement import ORDER, Piece, Placement, text_without
 from demijohn.cli.growth.statements import Import, Program, Statement, comments_of
@@ -79,7 +80,7 @@ class Imports:
 
     def typing_text(self) -> str:
         """Return those for the type checker alone, as the block they stand in."""
-        lines = [f"    {self._line(one, '')}" for one in sorted(self.given, key=_rank) if one.is_typing]
+        lines = [indent(self._line(one, ""), "    ") for one in sorted(self.given, key=_rank) if one.is_typing]
         return "\n".join(["if TYPE_CHECKING:", *dict.fromkeys(lines)]) if lines else ""
 
     def _line(self, one: Import, mark: str) -> str:
