@@ -73,7 +73,7 @@ ROWS = [
         "Django",
         "Any kind of site",
         "/news",
-        "this one is a news site; in examples/: shop, portfolio, pages (content management)",
+        "this one is a news site; in examples/: shop, social, business, portfolio, pages (content management)",
         "tests/examples/test_newsroom.py",
     ),
     Row("Django", "Content in any format", "/formats", "one URL in five formats", "tests/app/test_formats.py"),

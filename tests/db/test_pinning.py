@@ -64,3 +64,16 @@ async def test_the_app_and_the_test_see_each_other(blog: Database) -> None:
         await blog.create_all(Base)
         assert await Tag.query().count() == 0
     await blog.dispose()
+
+
+async def test_a_stream_reads_what_the_test_wrote(blog: Database) -> None:
+    """Rows that come some at a time are those of the test's transaction, with other statements between."""
+    blog.is_for_tests = True
+    async with pinned(blog):
+        async with blog.unit():
+            await Tag.bulk_create([{"name": f"tag {number}"} for number in range(5)])
+        async with blog.unit():
+            tags = Tag.query().order_by("id").stream(chunk=2)
+            names = [(tag.name, await Tag.where(Tag.id <= tag.id).count()) async for tag in tags]
+            assert [name for name, _ in names] == [f"tag {number}" for number in range(5)]
+            assert [count for _, count in names] == [1, 2, 3, 4, 5]

@@ -8,7 +8,7 @@ import pytest
 from tests.examples.conftest import EXAMPLES
 
 
-@pytest.mark.parametrize("name", ["charter", "shop", "portfolio", "pages"])
+@pytest.mark.parametrize("name", ["charter", "shop", "portfolio", "pages", "social", "business"])
 def test_their_tests_pass(name: str) -> None:
     """Every test of an example passes, warnings as errors, with nothing configured."""
     done = subprocess.run(

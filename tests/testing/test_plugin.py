@@ -338,6 +338,71 @@ def test_an_app_that_is_wired_wrongly(pytester: pytest.Pytester) -> None:
     result.stdout.no_fnmatch_line("*binding.py*")
 
 
+def test_relations_load_in_tests_as_in_handlers(pytester: pytest.Pytester) -> None:
+    """Code that a handler calls works in an async test and its fixtures too; a child task is still refused."""
+    pytester.makeini("[pytest]\nfilterwarnings = error\n")
+    pytester.makepyfile(
+        app="""
+        from demijohn import App
+        from demijohn.db import Database, Mapped, Model, belongs_to, column
+
+        app = App()
+        app.use(Database("sqlite://"))
+
+        class Author(Model):
+            name: Mapped[str] = column(max_length=20)
+
+        class Post(Model):
+            author: Mapped[Author] = belongs_to(back="posts")
+
+        async def names():
+            return [post.author.name for post in await Post.query()]
+        """,
+        test_it="""
+        import pytest
+        from app import Author, Post, names
+
+        @pytest.fixture
+        async def ann(db):
+            ann = await Author.create(name="Ann")
+            await Post.create(author=ann)
+            return len(ann.posts)
+
+        @pytest.fixture
+        async def bob(db):
+            bob = await Author.create(name="Bob")
+            await Post.create(author=bob)
+            yield bob.posts
+            assert await names()
+
+        async def test_names(ann, bob, async_client):
+            assert ann == 1 and len(bob) == 1
+            assert await names() == ["Ann", "Bob"]
+            assert (await async_client.get("/nothing")).status_code == 404
+            assert await names() == ["Ann", "Bob"]
+        """,
+    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:asyncio")
+    result.assert_outcomes(passed=1)
+
+
+def test_a_command_in_an_async_test_says_how(project: pytest.Pytester) -> None:
+    """On the loop of the app a command would wait for ever; it raises, and runs in a thread."""
+    project.makepyfile(
+        """
+        import asyncio
+        import pytest
+
+        async def test_greet(async_client, cli):
+            await async_client.get("/")
+            with pytest.raises(Exception, match=r"asyncio.to_thread\\(cli, 'greet', 'Ann'\\)"):
+                cli("greet", "Ann")
+            assert (await asyncio.to_thread(cli, "greet", "Ann")).output == "Hello, Ann!\\n"
+        """
+    )
+    run(project, passed=1)
+
+
 def test_no_app(pytester: pytest.Pytester) -> None:
     """Where there is no app, the fixture says where it looked and how to give one."""
     pytester.makepyfile("def test_home(client): ...")

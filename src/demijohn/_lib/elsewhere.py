@@ -143,7 +143,7 @@ ATTRIBUTES: Final = {
         "extra": ".annotate(...)  or  .statement, the plain select",
         "select_for_update": ".for_update()",
         "first_or_404": ".first() or abort(404)",
-        "one_or_404": ".one_or_none() or abort(404)",
+        "one_or_404": ".get_or_404()",
         "scalar": ".scalars(Post.title).one()",
         "create": "await Post.create(...)",
         "get_or_create": "await Post.get_or_create(...)",

@@ -16,8 +16,8 @@ __all__ = ["stream_rows"]
 async def stream_rows(unit: Unit, statement: Select[Any], *, chunk: int, of_objects: bool) -> AsyncIterator[Any]:
     """Yield the rows of a statement, `chunk` at a time (Any: objects or rows).
 
-    On a server the rows come over a connection of their own, so that other statements of the unit go on meanwhile. Only
-    a unit that has begun a transaction reads over its own: MySQL and MariaDB then read all rows at once.
+    On a server the rows come over a connection of their own, so that other statements of the unit go on meanwhile. A
+    unit that has begun a transaction, or is a test's, reads over its own: MySQL and MariaDB then read all rows at once.
     """
     try:
         result, engine = await work(unit.scope, _start, unit, statement, chunk)
@@ -46,7 +46,7 @@ def _start(unit: Unit, statement: Select[Any], chunk: int) -> tuple[Any, Engine 
     session = unit.session
     if backend == "sqlite":
         return session.execute(statement.execution_options(yield_per=chunk)), None
-    if unit.is_begun():
+    if unit.is_begun() or unit.database.pin is not None:  # a test's rows are seen in its transaction alone
         buffered = backend in {"mysql", "mariadb"}
         options = {} if buffered else {"yield_per": chunk}
         return session.execute(statement.execution_options(**options)), None

@@ -230,7 +230,7 @@ class CSRFGuard:
                 detail += f" To allow it:  TRUSTED_ORIGINS={origin}"
             elif code.startswith("csrf_token"):
                 detail += (
-                    f" Put the token into the form:  {{{{ csrf() }}}}   or send it in the header {self.header};"
+                    f" Put the token into the form:  {{{{ csrf_input() }}}}   or send it in the header {self.header};"
                     " a client that is no browser sends no cookies."
                 )
         return Forbidden(detail, headers=_VARY, extensions={"code": code})
@@ -241,8 +241,8 @@ def csrf_token(request: Request) -> str:
 
     It serves browsers that do not tell where a request comes from. It is masked anew for each response, so that
     compression does not leak it, and bound to a signed cookie that is set where the browser has none (`__Host-csrf` on
-    https). Templates write it with `{{ csrf() }}`; scripts send it as `X-CSRF-Token`. The response becomes private to
-    its reader. Empty where the app has no CSRF guard.
+    https). Templates write it with `{{ csrf_input() }}`; scripts send it as `X-CSRF-Token`. The response becomes
+    private to its reader. Empty where the app has no CSRF guard.
 
     Raises:
         TooLate: The response was sent already, and the browser has no cookie yet (`DJN-742`).

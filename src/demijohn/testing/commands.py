@@ -1,9 +1,11 @@
 """Commands in tests: called as the command line calls them, with what they print."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
 from demijohn.cli.target import using
+from demijohn.testing.portal import WrongThread
 
 __all__ = ["CommandResult", "CommandRunner"]
 
@@ -19,6 +21,13 @@ class CommandResult:
     stderr: str
     exception: BaseException | None = None
     """What it raised, other than a tidy exit."""
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class CommandRunner:
@@ -45,6 +54,7 @@ class CommandRunner:
             check: Raise what the command raises; and AssertionError where it ends with an error.
 
         Raises:
+            WrongThread: An async test called it without a thread.
             Exception: Whatever the command raises.
             AssertionError: It ended with another code than 0.
         """
@@ -52,6 +62,14 @@ class CommandRunner:
 
         from demijohn.cli import cli
 
+        loop = getattr(self.app, "loop", None)
+        if loop is not None and loop is _running_loop():
+            words = ", ".join(map(repr, arguments))
+            raise WrongThread(
+                f"The command {' '.join(arguments)!r} was called on the event loop that it would wait for.",
+                why="A command is sync code, and an async test runs on the loop of the app.",
+                fix=f"await asyncio.to_thread(cli, {words})   or a `def` test, which may `wait`",
+            )
         with using(self.app):
             result = CliRunner().invoke(cli, list(arguments), input=input, prog_name="demijohn")
         failure = None if isinstance(result.exception, SystemExit) else result.exception

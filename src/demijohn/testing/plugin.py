@@ -89,7 +89,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if not inspect.iscoroutinefunction(inspect.unwrap(function)):
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-    _suite(pyfuncitem.config).runner(pyfuncitem).run(function(**arguments))
+    _suite(pyfuncitem.config).runner(pyfuncitem).run(_in_suite(function(**arguments)))
     return True
 
 
@@ -99,7 +99,7 @@ def _sync(
     @functools.wraps(function)
     def call(*args: object, **kwargs: object) -> object:
         __tracebackhide__ = True
-        return run(function(*args, **kwargs))
+        return run(_in_suite(function(*args, **kwargs)))
 
     return call
 
@@ -151,15 +151,21 @@ def _generator(
         async def step() -> object:
             return await anext(steps, _END)
 
-        value = run(step())
+        value = run(_in_suite(step()))
         if value is _END:
             pytest.fail(f"the fixture {function.__name__!r} yielded nothing")
         yield value
-        if run(step()) is not _END:
+        if run(_in_suite(step())) is not _END:
             run(steps.aclose())
             pytest.fail(f"the fixture {function.__name__!r} yielded more than once")
 
     return call
+
+
+async def _in_suite(awaitable: Awaitable[object]) -> object:
+    from demijohn.testing.suite import driven
+
+    return await driven(awaitable)
 
 
 _END = object()

@@ -1,13 +1,15 @@
 """What one run of pytest holds: its loop, the tasks of its async tests, and the apps that run on it."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 from demijohn._lib.tracebacks import from_own_code
+from demijohn.app.context import find_unit
 from demijohn.errors import ConfigurationError
 from demijohn.testing.harness import Harness
 from demijohn.testing.home import home_of
@@ -16,7 +18,9 @@ from demijohn.testing.portal import TaskRunner, shared_portal
 if TYPE_CHECKING:
     from demijohn.testing.client import AsyncClient
 
-__all__ = ["Suite"]
+__all__ = ["Suite", "driven"]
+
+T = TypeVar("T")
 
 
 class Suite:
@@ -128,3 +132,12 @@ def _is_async(item: Any) -> bool:
         function = inspect.unwrap(function)
     hypothesis = getattr(function, "hypothesis", None)
     return inspect.iscoroutinefunction(getattr(hypothesis, "inner_test", function))
+
+
+async def driven(awaitable: Awaitable[T]) -> T:
+    """Await the code of a test or fixture as that of a handler is: where a unit of work is open, relations load."""
+    unit = find_unit()
+    if unit is not None and isinstance(awaitable, CoroutineType):
+        for driver in unit.app.drivers:
+            awaitable = driver.resume(awaitable)
+    return await awaitable
