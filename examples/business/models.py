@@ -112,6 +112,9 @@ class Line(Model):
     price: Mapped[Decimal] = column(max_digits=12, decimal_places=2, label=_("Price"))
     vat: Mapped[int] = column(choices={19: "19 %", 7: "7 %", 0: "0 %"}, default=19, label=_("VAT"))
 
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.text}"
+
     @property
     def amount(self) -> Decimal:
         return to_cents(self.quantity * self.price)

@@ -6,7 +6,7 @@ from typing import Any
 from demijohn import Page, Request, Response, flash, redirect
 from demijohn._lib.translation import gettext as _
 from demijohn.admin.access import Visit
-from demijohn.admin.editing import Editor
+from demijohn.admin.editing import Editor, rows_seen
 from demijohn.admin.finding import get_object, visit_of
 from demijohn.admin.history import changes_of, difference, entries_of, hidden_names, record, snapshot, version_of
 from demijohn.admin.models import LogEntry
@@ -58,7 +58,7 @@ class Changing:
         obj = await get_object(visit, admin, request.path_params["key"], lock=sent)
         visit.require(admin, "change" if sent else "view", obj)
         if not visit.may(admin, "change", obj):
-            return self._view(request, admin, obj)
+            return await self._view(request, admin, obj)
         editor = Editor(visit, admin, obj)
         if not sent:
             await editor.fill()
@@ -148,7 +148,7 @@ class Changing:
             site_page="" if obj is None else admin.page_url(obj),
         )
 
-    def _view(self, request: Request, admin: ModelAdmin, obj: Any) -> Page:
+    async def _view(self, request: Request, admin: ModelAdmin, obj: Any) -> Page:
         visit = visit_of(request)
         return Page(
             "admin/view.html",
@@ -157,6 +157,7 @@ class Changing:
             label=label_of(obj),
             object_url=visit.url(admin.slug, text_key(obj)),
             shown=show_fields(visit, admin, obj),
+            other_rows=await rows_seen(visit, admin, obj),
             may_delete=visit.may(admin, "delete", obj),
             site_page=admin.page_url(obj),
         )

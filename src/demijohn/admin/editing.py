@@ -16,7 +16,7 @@ from demijohn.db.descriptions import describe
 from demijohn.forms import BaseForm, CheckBoxes, FormField, FormPlan, ModelForm, Radios, RelationSelect, Rows, Widget
 from demijohn.schema import Choice, records_of
 
-__all__ = ["Editor", "Group"]
+__all__ = ["Editor", "Group", "rows_seen"]
 
 _SEARCHED_FROM = 50
 
@@ -55,6 +55,18 @@ class _Discreet(BaseForm):
 def _bare(target: type[Any], choices: Sequence[Choice]) -> tuple[Choice, ...]:
     """Return choices without what their objects are called, in an order that does not tell it either."""
     return tuple(sorted(Choice(key, bare_label(target, key)) for key, _label in choices))
+
+
+async def rows_seen(visit: Visit, admin: ModelAdmin, obj: Any) -> list[tuple[str, list[ShownField]]]:
+    """Return the objects of the inlines that a user may see, by the heading of their model (Any: of the model)."""
+    found = []
+    for inline in admin.inlines:
+        target = admin.site.admin_for(inline.model)
+        if visit.may(target, "view"):
+            loaded = await records_of(admin.model).load(obj, relation_of(admin, inline))
+            children = [one for one in await existing(visit, target, loaded) if visit.may(target, "view", one)]
+            found.append((target.heading, [show_field(visit, target, child, "__str__") for child in children[:50]]))
+    return found
 
 
 class Editor:
