@@ -218,6 +218,7 @@ async def test_the_admin_shows_and_keeps(async_client, people, offer, login):
     await login(people[2])
     page = (await async_client.get(f"/admin/invoice/{offer.id}/", headers=GERMAN)).text
     assert "Weingut Keller" in page
+    assert "offen" in page  # the label of its state
     assert "2.50 × Bottle" in page  # the lines are shown
     assert 'name="title"' not in page  # and nothing can be changed
 

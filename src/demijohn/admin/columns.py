@@ -105,7 +105,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, Model):
         return label_of(value)
     if isinstance(value, enum.Enum):
-        return humanize(value.name)
+        return str(getattr(value, "label", None) or humanize(value.name))
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, date | time):

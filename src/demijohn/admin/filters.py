@@ -137,7 +137,7 @@ class ChoiceFilter(Filter):
         if field.choices:
             return [(value, str(label)) for value, label in field.choices]
         if isinstance(field.type, type) and issubclass(field.type, Enum):
-            return [(one, humanize(one.name)) for one in field.type]
+            return [(one, str(getattr(one, "label", None) or humanize(one.name))) for one in field.type]
         return []
 
     def choices(self, user: Any) -> Sequence[Choice]:
