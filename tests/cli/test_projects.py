@@ -218,6 +218,17 @@ def test_fields_that_are_none_are_refused(tmp_path: Path, field: str) -> None:
     assert (tmp_path / "blog" / "blog" / "models.py").read_text() == before
 
 
+def test_a_field_leads_to_a_model_that_is_there(tmp_path: Path) -> None:
+    """A relation to a model that models.py has not would break the whole app, so it is refused; one to itself is none."""
+    run("demijohn", "new", "blog", "--no-input", "--no-accounts", folder=tmp_path)
+    before = (tmp_path / "blog" / "blog" / "models.py").read_text()
+    text = run("demijohn", "generate", "feature", "report", "post:Post", folder=tmp_path / "blog", fails=True)
+    assert "demijohn generate model post" in text
+    assert (tmp_path / "blog" / "blog" / "models.py").read_text() == before
+    run("demijohn", "generate", "model", "post", "title:str", "parent:Post?", folder=tmp_path / "blog")
+    run("demijohn", "generate", "feature", "report", "post:Post", folder=tmp_path / "blog")
+
+
 def test_a_model_is_not_added_twice(tmp_path: Path) -> None:
     """A second class of the same name is refused."""
     run("demijohn", "new", "blog", "--no-input", "--no-accounts", folder=tmp_path)

@@ -217,7 +217,7 @@ def add_model(project: Project, name: str, fields: list[FieldGiven]) -> None:
     """Add a model to models.py.
 
     Raises:
-        ProjectError: DJN-641, there is one of that name.
+        ProjectError: DJN-641, there is one of that name, or none that a field leads to.
     """
     cls, plural, noun = names_of(name)
     source = project.source("models.py")
@@ -228,6 +228,14 @@ def add_model(project: Project, name: str, fields: list[FieldGiven]) -> None:
             fix=f"Change it there, or choose another name than {name!r}.",
             code="DJN-641",
         )
+    for field in fields:
+        if field.target and field.target != cls and re.search(rf"\b{field.target}\b", source.text) is None:
+            raise ProjectError(
+                f"The field {field.name!r} leads to a model {field.target!r}, which {project.package}/models.py lacks.",
+                why="Nothing of the app could be loaded: a relation needs the model that it leads to.",
+                fix=f"Make that one first:  demijohn generate model {field.target.lower()} name:str",
+                code="DJN-641",
+            )
     back = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plural).lower()
     lines = [field.line(back) for field in fields] or ["name: Mapped[str] = column(max_length=200)"]
     shown = (

@@ -51,6 +51,12 @@ class Frame:
     thread = 0
     driven = False
     inside = False
+    resumed = False
+    """Whether it is a script or a test, which is driven one awaited coroutine at a time."""
+
+    def wants_fresh(self) -> bool:
+        """Return whether others write between its statements: requests that a test makes."""
+        return self.resumed or not self.driven
 
     def is_owner(self) -> bool:
         """Return whether the calling task or thread is the one that this frame belongs to."""

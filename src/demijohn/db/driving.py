@@ -77,6 +77,7 @@ class Driving:
         scope = _of_unit()
         if scope is None:
             return await coroutine
+        scope.resumed = True
         try:
             return await drive(coroutine, scope)
         finally:

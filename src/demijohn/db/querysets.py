@@ -275,7 +275,7 @@ class QuerySet(Building[M]):
         return await work(unit.scope, self._get, unit, key)
 
     def _get(self, unit: Unit, key: Any) -> M | None:
-        fresh = unit.database.pin is not None and not unit.scope.frame.driven
+        fresh = unit.database.pin is not None and unit.scope.frame.wants_fresh()
         return cast("M | None", unit.session.get(self._model, key, populate_existing=fresh))
 
     def _with_key(self, key: Any) -> "Self":

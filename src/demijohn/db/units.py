@@ -445,7 +445,7 @@ class Unit:
         """
         if not isinstance(statement, Select):
             self.wrote = True
-        elif not self.scope.frame.driven and statement._propagate_attrs.get("compile_state_plugin") == "orm":
+        elif self.scope.frame.wants_fresh() and statement._propagate_attrs.get("compile_state_plugin") == "orm":
             execution = options.get("execution_options") or {}
             options = {**options, "execution_options": {"populate_existing": True, **execution}}
         return options
