@@ -149,9 +149,13 @@ def test_what_cannot_be_added_changes_nothing(tmp_path: Path) -> None:
     """An app in one file has no place for the lines; an app.py that would break with them is given back as it was."""
     (tmp_path / "app.py").write_text(ONE)
     assert "Make a package of it first" in grow(tmp_path, "database", fails=True)
+    told = run("demijohn", "generate", "model", "post", folder=tmp_path, fails=True)
+    assert "Make a package of the one file first:  demijohn grow" in told
     (tmp_path / "app.py").unlink()
     run("demijohn", "new", "shop", "--database", "none", "--no-input", folder=tmp_path)
     folder = tmp_path / "shop"
+    told = run("demijohn", "generate", "model", "post", folder=folder, fails=True)
+    assert "Add a database first:  demijohn grow database" in told
     app = folder / "shop" / "app.py"
     app.write_text(app.read_text().replace("app.add_routes", "assert 'db' not in globals()\napp.add_routes"))
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix == ".py"}

@@ -105,10 +105,15 @@ class Project:
         self.package = app.partition(":")[0].partition(".")[0]
         self.home = folder / self.package
         if not self.package or not (self.home / "models.py").is_file():
+            fix = "Change to the folder of the project, or make one:  demijohn new my-site"
+            if self.package and (self.home / "app.py").is_file():
+                fix = "Add a database first:  demijohn grow database"
+            elif (folder / f"{self.package or 'app'}.py").is_file():
+                fix = "Make a package of the one file first:  demijohn grow"
             raise ProjectError(
                 f"No project with a package and models.py was found in {folder.name!r}.",
                 why="`generate` adds to the files that `demijohn new` makes, and [tool.demijohn] names their package.",
-                fix="Change to the folder of the project, or make one:  demijohn new my-site",
+                fix=fix,
                 code="DJN-642",
             )
         made = [path for name in ("app.py", "batteries.py") if (path := self.home / name).is_file()]

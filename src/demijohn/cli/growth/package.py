@@ -212,7 +212,10 @@ class Growth:
                 self.left.append(f'pyproject.toml: write  [tool.demijohn]  app = "{self.package}.app"')
         readme = self.folder / "README.md"
         if readme.exists():
-            text, line = readme.read_text(encoding="utf-8"), f"Everything is in `{self.path.name}`.\n"
+            text, line = (
+                readme.read_text(encoding="utf-8"),
+                "Everything is in `app.py`; `demijohn grow` makes a package of it when it gets long.\n",
+            )
             table = re.search(r"(?s)\| file \| \|.*?(?=\nSettings come)", made["README.md"])
             if line in text and table:
                 self.edits["README.md"] = text.replace(line, table[0])
