@@ -18,8 +18,9 @@ if _typing.TYPE_CHECKING:
 
     from demijohn.migrations.backfilling import backfill
     from demijohn.migrations.connecting import MigrationLimits
+    from demijohn.migrations.indexing import concurrently
 
-__all__ = ["MigrationLimits", "Migrations", "backfill", "op"]
+__all__ = ["MigrationLimits", "Migrations", "backfill", "concurrently", "op"]
 
 
 def __getattr__(name: str) -> _typing.Any:
@@ -32,6 +33,10 @@ def __getattr__(name: str) -> _typing.Any:
         from demijohn.migrations.backfilling import backfill as function
 
         return function
+    if name == "concurrently":
+        from demijohn.migrations.indexing import concurrently as manager
+
+        return manager
     if name == "MigrationLimits":
         from demijohn.migrations.connecting import MigrationLimits as Found
 

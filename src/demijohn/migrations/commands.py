@@ -13,6 +13,7 @@ from demijohn.migrations.history import Migration
 from demijohn.migrations.inspecting import models_of
 from demijohn.migrations.naming import Ask
 from demijohn.migrations.project import Project
+from demijohn.migrations.safety import Fill
 
 Find: TypeAlias = Callable[[str], Project]
 
@@ -25,6 +26,25 @@ def _ask(no_input: bool) -> Ask | None:
     if no_input or not sys.stdin.isatty():
         return None
     return lambda question: click.confirm(question, default=False)
+
+
+def _filling(given: tuple[str, ...], no_input: bool) -> Fill:
+    known: dict[str, str] = {}
+    for one in given:
+        where, equals, sql = one.partition("=")
+        if not equals or "." not in where or not sql.strip():
+            raise click.BadParameter(f"{one!r} is not TABLE.COLUMN=SQL.", param_hint="--fill")
+        known[where.strip()] = sql.strip()
+    asks = not no_input and sys.stdin.isatty()
+
+    def fill(where: str) -> str | None:
+        if where not in known and asks:
+            known[where] = click.prompt(
+                f"SQL that fills {where} in rows that are there", default="", show_default=False
+            )
+        return known.get(where) or None
+
+    return fill
 
 
 def _shorter(path: object) -> str:
@@ -61,8 +81,22 @@ def _making(find: Find, *, lint: bool) -> list[click.Command]:
     @click.option("--allow-drop", is_flag=True, help="What is gone from the models may be dropped.")
     @click.option("--check", is_flag=True, help="Write nothing; exit with 1 where a migration is missing.")
     @click.option("--no-input", is_flag=True, help="Never ask; stop where a question would come.")
+    @click.option("--safe", is_flag=True, help="Write the form in several files that a running site does not notice.")
+    @click.option(
+        "--fill",
+        multiple=True,
+        metavar="TABLE.COLUMN=SQL",
+        help="With --safe: what a required column holds in rows that are there.",
+    )
     def makemigrations(
-        name: str | None, database: str, empty: bool, allow_drop: bool, check: bool, no_input: bool
+        name: str | None,
+        database: str,
+        empty: bool,
+        allow_drop: bool,
+        check: bool,
+        no_input: bool,
+        safe: bool,
+        fill: tuple[str, ...],
     ) -> None:
         """Write the next migration: what the models say and the database does not have yet."""
         project = find(database)
@@ -75,27 +109,31 @@ def _making(find: Find, *, lint: bool) -> list[click.Command]:
             click.echo("The migrations say all that the models do.")
             return
         else:
-            made = project.make(name, ask=_ask(no_input), allow_drop=allow_drop)
+            filling = _filling(fill, no_input) if safe or fill else None
+            made = project.make(name, ask=_ask(no_input), allow_drop=allow_drop, safe=filling)
         if not made:
             click.echo("Nothing to write: the migrations say all that the models do.")
         for one in made:
-            click.echo(f"Wrote {_shorter(one.path)}: {one.doc}")
+            click.echo(f"Wrote {_shorter(one.path)}{_phase(one)}: {one.doc}")
             if not empty:
                 _print_sql(project, one.name)
         if made and not empty and lint:
-            _print_findings(project, made)
+            _print_findings(project, made, made=True)
         if made and not empty:
             click.echo("Read it, then: demijohn migrate")
 
     return [makemigrations]
 
 
-def _print_findings(project: Project, migrations: list[Migration]) -> bool:
+def _print_findings(project: Project, migrations: list[Migration], *, made: bool = False) -> bool:
     findings = project.findings(migrations)
     for one, finding in findings:
         click.secho(f"{one.name}: {finding}", fg="yellow", err=True)
     if findings:
         kinds = ", ".join(f'"{kind}"' for kind in dict.fromkeys(finding.kind for _, finding in findings))
+        if any(finding.written for _, finding in findings) and made:
+            names = " ".join(_shorter(one.path) for one in dict.fromkeys(one for one, _ in findings))
+            click.secho(f"For the safe form:  rm {names} && demijohn makemigrations --safe", fg="yellow", err=True)
         click.secho(f"Where that is all right, write into the file:  accepts = ({kinds},)", fg="yellow", err=True)
     return bool(findings)
 

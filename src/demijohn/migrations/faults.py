@@ -13,9 +13,11 @@ __all__ = [
     "BrokenKeys",
     "ContractWaits",
     "DropRefused",
+    "FillWanted",
     "LockTaken",
     "MigrationFailed",
     "MigrationUnknown",
+    "NoSafeForm",
     "NotReversible",
     "TwoHeads",
     "UnsafeMigration",
@@ -133,3 +135,22 @@ class ContractWaits(DemijohnError):
             fix=f"demijohn migrate {waits} --contract     where the release that brought it is live everywhere; then: "
             "demijohn migrate",
         )
+
+
+class FillWanted(DemijohnError):
+    """Nobody said what a required column holds in rows that are there."""
+
+    code = "DJN-891"
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"Rows that are there have no value for {where}, and it is required.",
+            why="The model has no default that is one value for all rows, so SQL has to fill them.",
+            fix=f'demijohn makemigrations --safe --fill {where}="lower(title)"     or let it be None',
+        )
+
+
+class NoSafeForm(DemijohnError):
+    """This server cannot make a change without holding up or breaking the running code."""
+
+    code = "DJN-892"

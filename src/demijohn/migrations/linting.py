@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Finding", "lint"]
+__all__ = ["Filled", "Finding", "lint"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,7 @@ class Finding:
         statement: The SQL.
         why: What happens.
         instead: The form in several steps that avoids it.
+        written: Whether `demijohn makemigrations --safe` writes that form.
     """
 
     kind: str
@@ -29,9 +30,37 @@ class Finding:
     statement: str
     why: str
     instead: str
+    written: bool = False
 
     def __str__(self) -> str:
-        return f"{self.kind} ({self.danger}): {self.statement}\n    {self.why}\n    Instead: {self.instead}"
+        lines = [f"{self.kind} ({self.danger}): {self.statement}", self.why, f"Instead: {self.instead}"]
+        if self.written:
+            lines.append("It is written by: demijohn makemigrations --safe")
+        return "\n    ".join(lines)
+
+
+class Filled:
+    """Which columns hold a value in every row, as a constraint says that the server has looked at.
+
+    Args:
+        checks: Such constraints, as SQL by table: `(slug IS NOT NULL)`.
+    """
+
+    def __init__(self, checks: Iterable[tuple[str, str]] = ()) -> None:
+        self._known = {(table, match[1]) for table, sql in checks if (match := _HELD.search(sql))}
+        self._waiting: dict[tuple[str, str], str] = {}
+
+    def note(self, statement: str) -> None:
+        """Learn from a statement that will have run."""
+        if match := _ADDED.match(statement):
+            self._waiting[match["table"], match["name"]] = match["column"]
+        elif (match := _VALIDATED.match(statement)) and (match["table"], match["name"]) in self._waiting:
+            self._known.add((match["table"], self._waiting[match["table"], match["name"]]))
+
+    def has(self, table: str, statement: str) -> bool:
+        """Return whether a `SET NOT NULL` finds what it would look for."""
+        match = re.search(r'ALTER (?:COLUMN )?"?(\w+)"? SET NOT NULL', statement, re.IGNORECASE)
+        return match is not None and (table, match[1]) in self._known
 
 
 _NAME = r"[`\"]?(?P<table>\w+)[`\"]?"
@@ -86,7 +115,7 @@ _RULES = (
     _rule("rename-table", "breaks", rf"^(?:ALTER TABLE {_NAME} RENAME TO|RENAME TABLE )",
           "Code that still runs asks for the old name.",
           "keep the table and give the model `__tablename__`; or leave a view of the old name for a release"),
-    _rule("required-column", "breaks", rf"{_ALTER}ADD (?:COLUMN )?[`\"\w]+ [^;]*NOT NULL(?![^;]*DEFAULT)",
+    _rule("required-column", "breaks", rf"{_ALTER}ADD (?!CONSTRAINT)(?:COLUMN )?[`\"\w]+ [^;]*NOT NULL(?![^;]*DEFAULT)",
           "Code that still runs inserts rows without it, and rows that are there have no value.",
           "add it with `server_default=...`, or as nullable, `backfill(...)`, and require it in a later migration",
           unless=lambda sql, version: bool(re.search(r"\bDEFAULT\b|GENERATED|AS \(", sql, re.IGNORECASE))),
@@ -124,7 +153,7 @@ _RULES = (
     _rule("type-rewrites", "locks", rf"{_ALTER}(?:MODIFY|CHANGE)",
           "A changed type copies the whole table, and writes wait; more room for a VARCHAR below 256 bytes does not.",
           "ask the server: add `, ALGORITHM=INSTANT` or `ALGORITHM=INPLACE, LOCK=NONE` by op.execute; or " + _EXPAND,
-          families=_MY),
+          families=_MY, unless=lambda sql, version: "LOCK=NONE" in sql.upper() or "ALGORITHM=INSTANT" in sql.upper()),
     _rule("foreign-key-locks", "locks", rf"{_ALTER}ADD (?:CONSTRAINT [`\"\w]+ )?FOREIGN KEY",
           "The table is copied while writes wait, as its rows are checked.",
           "do it in a quiet hour, or by pt-online-schema-change", families=_MY),
@@ -141,6 +170,30 @@ _RULES = (
 )  # fmt: skip
 
 
+_HELD = re.compile(r'^(?:CHECK )?\(*"?(\w+)"? IS NOT NULL\)*$', re.IGNORECASE)
+_ADDED = re.compile(
+    r'ALTER TABLE "?(?P<table>\w+)"? ADD CONSTRAINT "?(?P<name>\w+)"? '
+    r'CHECK \("?(?P<column>\w+)"? IS NOT NULL\) NOT VALID',
+    re.IGNORECASE,
+)
+_VALIDATED = re.compile(r'ALTER TABLE "?(?P<table>\w+)"? VALIDATE CONSTRAINT "?(?P<name>\w+)"?', re.IGNORECASE)
+
+# What `makemigrations --safe` writes; the plain form of the rest is all that there is.
+_WRITTEN: dict[str, tuple[str, ...]] = {
+    "drop-table": (*_PG, *_MY, "sqlite"),
+    "drop-column": (*_PG, *_MY, "sqlite"),
+    "rename-column": (*_PG, *_MY),
+    "rename-table": _PG,
+    "required-column": (*_PG, *_MY, "sqlite"),
+    "index-locks": _PG,
+    "not-null-scans": _PG,
+    "foreign-key-locks": _PG,
+    "check-locks": _PG,
+    "unique-locks": _PG,
+    "volatile-default": _PG,
+}
+
+
 def lint(
     statements: Iterable[str],
     *,
@@ -148,6 +201,7 @@ def lint(
     version: tuple[int, ...] = (),
     accepts: Iterable[str] = (),
     is_empty: Callable[[str], bool] = lambda table: False,
+    filled: Filled | None = None,
 ) -> Iterator[Finding]:
     """Yield what a migration does to a running site.
 
@@ -157,13 +211,16 @@ def lint(
         version: The version of the server.
         accepts: Kinds that somebody looked at and accepted.
         is_empty: Whether a table has so few rows that no lock is long.
+        filled: Which columns are known to hold a value in every row; it learns from the statements.
     """
+    filled = filled or Filled()
     silent = set(accepts)
     found = [" ".join(one.split()).rstrip(";") for one in statements]
     made = (re.match(r"CREATE TABLE (?:IF NOT EXISTS )?[`\"]?(\w+)", one, re.IGNORECASE) for one in found)
     new = {match[1] for match in made if match}
     copied = {name.removeprefix("_alembic_tmp_") for name in new if name.startswith("_alembic_tmp_")}
     for statement in found:
+        filled.note(statement)
         if family == "sqlite" and _is_copy(statement, copied):
             continue
         for rule in _RULES:
@@ -176,8 +233,17 @@ def lint(
             table = groups.get("table") or groups.get("other") or ""
             if table in new or (rule.danger == "locks" and table and is_empty(table)):
                 continue
+            if rule.kind == "not-null-scans" and filled.has(table, statement):
+                continue
             shown = statement if len(statement) < 160 else f"{statement[:157]}..."
-            yield Finding(kind=rule.kind, danger=rule.danger, statement=shown, why=rule.why, instead=rule.instead)
+            yield Finding(
+                kind=rule.kind,
+                danger=rule.danger,
+                statement=shown,
+                why=rule.why,
+                instead=rule.instead,
+                written=family in _WRITTEN.get(rule.kind, ()),
+            )
 
 
 def _is_copy(statement: str, copied: set[str]) -> bool:

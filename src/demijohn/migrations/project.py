@@ -16,11 +16,12 @@ from demijohn.migrations.comparing import compare, own_tables, table_of
 from demijohn.migrations.connecting import USUAL, MigrationLimits, connect, engine_for, run, version_of
 from demijohn.migrations.faults import BadHistory, Behind
 from demijohn.migrations.history import History, Migration, slug_of
-from demijohn.migrations.linting import Finding, lint
+from demijohn.migrations.linting import Filled, Finding, lint
 from demijohn.migrations.naming import Ask, Renamed
 from demijohn.migrations.origins import bring
 from demijohn.migrations.rendering import render, render_file, slug_for, title_for
 from demijohn.migrations.running import Runner, applied_of, sql_of, stamp
+from demijohn.migrations.safety import Fill, Step, steps_of
 
 __all__ = ["Project", "databases_of", "project_of"]
 
@@ -188,7 +189,9 @@ class Project:
 
         return self.call(work)
 
-    def make(self, name: str | None = None, *, ask: Ask | None = None, allow_drop: bool = False) -> list[Migration]:
+    def make(
+        self, name: str | None = None, *, ask: Ask | None = None, allow_drop: bool = False, safe: Fill | None = None
+    ) -> list[Migration]:
         """Write the next migration from the models; none where there is nothing to say.
 
         What is new of the batteries comes before it.
@@ -197,10 +200,12 @@ class Project:
             name: Words for the name of the file.
             ask: Asks whether something was renamed or may be dropped; without it both are refused.
             allow_drop: Whether what is gone from the models may be dropped.
+            safe: Write the safe form, in several files; it is asked for the SQL that fills a required column.
 
         Raises:
             Behind: The database lacks migrations.
-            AmbiguousRename, DropRefused: Nobody is there to ask.
+            AmbiguousRename, DropRefused, FillWanted: Nobody is there to ask.
+            NoSafeForm: This server has none.
             TwoHeads: The history has two ends.
         """
         self.history.head  # noqa: B018 - two heads are told before anything is written
@@ -211,18 +216,36 @@ class Project:
         changes = self.changes(ask=ask, allow_drop=allow_drop, brought=brought)
         if not changes:
             return brought
-        upgrade, downgrade, imports = self.call(lambda _: render(changes))
-        full = self.history.next_name(slug_of(name) if name else slug_for(changes, first=head is None))
-        source = render_file(
-            full,
-            () if head is None else (head,),
-            title=title_for(changes),
-            upgrade=upgrade,
-            downgrade=downgrade,
-            imports=imports,
-            texts=changes.texts,
-        )
-        return [*brought, self.history.add(full, source)]
+        if safe is not None and head is not None:
+            tables = own_tables(self.metadata, self.database.alias)
+            steps = self.call(lambda _: steps_of(changes, tables=tables, fill=safe)) or [_noting(changes)]
+        else:
+            code = self.call(lambda _: render(changes))
+            steps = [Step("expand", title_for(changes), *code)]
+            name = name or slug_for(changes, first=head is None)
+        return [*brought, *self._write(steps, name, changes.texts)]
+
+    def _write(self, steps: list[Step], name: str | None, texts: dict[str, str | None]) -> list[Migration]:
+        made: list[Migration] = []
+        for position, step in enumerate(steps, start=1):
+            words = name if name and len(steps) == 1 else f"{name}_{position}" if name else step.title
+            full = self.history.next_name(slug_of(words))
+            head = self.history.head
+            extra: dict[str, Any] = {} if step.phase == "expand" else {"phase": step.phase}
+            if step.accepts:
+                extra["accepts"] = step.accepts
+            source = render_file(
+                full,
+                () if head is None else (head,),
+                title=step.title,
+                upgrade=step.upgrade,
+                downgrade=step.downgrade,
+                imports=step.imports,
+                texts=texts if position == len(steps) else None,
+                extra=extra,
+            )
+            made.append(self.history.add(full, source))
+        return made
 
     def make_empty(self, name: str) -> Migration:
         """Write a migration with nothing in it, for SQL or data of one's own."""
@@ -323,6 +346,7 @@ class Project:
                 return connection.execute(text(first)).first() is None
 
             version, family = version_of(connection), connection.dialect.name
+            filled = Filled(_checks(connection))
             return [
                 (one, found)
                 for one in wanted
@@ -330,8 +354,10 @@ class Project:
                     sql_of(self.history, one, connection),
                     family=family,
                     version=version,
-                    accepts=one.accepts,
+                    # When it runs, no code is left that knows what it drops.
+                    accepts=(*one.accepts, "drop-table", "drop-column") if one.contracts else one.accepts,
                     is_empty=is_empty,
+                    filled=filled,
                 )
             ]
 
@@ -340,6 +366,23 @@ class Project:
     def rebase(self, name: str) -> list[tuple[str, str]]:
         """Put the branch of a head behind the other; returns pairs of old and new names."""
         return self.history.rebase(name, applied=self.applied())
+
+
+def _checks(connection: Connection) -> list[tuple[str, str]]:
+    """Return the constraints of PostgreSQL that it has looked at every row for, by table."""
+    if connection.dialect.name != "postgresql":
+        return []
+    rows = connection.execute(
+        text(
+            "select relname, pg_get_constraintdef(pg_constraint.oid) from pg_constraint "
+            "join pg_class on pg_class.oid = conrelid where contype = 'c' and convalidated"
+        )
+    )
+    return [(str(table), str(sql)) for table, sql in rows]
+
+
+def _noting(changes: Changes) -> Step:
+    return Step("expand", title_for(changes), "")
 
 
 def _declared() -> dict[str, str]:

@@ -30,7 +30,7 @@ def render_file(
     """Return the source of a migration."""
     body = f"{upgrade}\n{downgrade}"
     down = "None" if not parents else f'"{parents[0]}"' if len(parents) == 1 else _literal(parents)
-    names = [one for one in ("backfill", "kinds", "op") if re.search(rf"\b{one}\b[.(]", body)]
+    names = [one for one in ("backfill", "concurrently", "kinds", "op") if re.search(rf"\b{one}\b[.(]", body)]
     lines = [f'"""{title}"""', ""]
     if "sa." in body:
         lines.append("import sqlalchemy as sa")
