@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from sqlalchemy.exc import DBAPIError, DontWrapMixin
 
+from demijohn.db.missing import SchemaMissing, is_schema_missing
 from demijohn.db.watching import place
 from demijohn.errors import DemijohnError, ServiceUnavailable
 
@@ -91,7 +92,7 @@ def unreachable(alias: str, error: BaseException) -> Unreachable:
 
 
 def told(error: Exception, *, alias: str, label: str, committing: bool = False) -> Exception:
-    """Return what to raise instead of a driver's error: the same error, unless it means an outage.
+    """Return what to raise instead of a driver's error: the same one, unless it means an outage or a missing table.
 
     Args:
         error: What SQLAlchemy or a driver raised.
@@ -113,6 +114,8 @@ def told(error: Exception, *, alias: str, label: str, committing: bool = False) 
     if kind == "time":
         _note(f"time {label}", f"{label}: a statement took too long (DJN-857) at {place()}: {error}")
         return StatementTimeout("The database took too long.", headers=_AGAIN)
+    if isinstance(error, DBAPIError) and is_schema_missing(error):
+        return SchemaMissing(alias, error)
     return error
 
 
