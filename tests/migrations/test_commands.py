@@ -11,9 +11,10 @@ from sqlalchemy.exc import DBAPIError
 
 from demijohn.app import App
 from demijohn.db import Database, Mapped, Model, belongs_to, column
+from demijohn.db.missing import SchemaMissing
 from demijohn.errors import DemijohnError
 from demijohn.migrations import Migrations
-from demijohn.migrations.faults import BadHistory, Behind, ContractWaits, UnsafeMigration
+from demijohn.migrations.faults import BadHistory, Behind, ContractWaits, FillWanted, UnsafeMigration
 from demijohn.testing.commands import CommandRunner
 from tests.migrations.conftest import Bench
 
@@ -206,7 +207,7 @@ async def test_the_error_page_offers_it_where_a_table_is_missing(bench: Bench) -
     app.freeze()
     applies = app.actions.required("migrate").applies_to
     for statement in ("select * from nowhere_to_be_found", "select no_such_column from (select 1 as a) as t"):
-        with pytest.raises(DBAPIError) as missing:
+        with pytest.raises(SchemaMissing) as missing:
             async with bench.database.unit():
                 await bench.database.execute(statement)
         assert applies(missing.value), statement
@@ -298,3 +299,39 @@ def test_a_phase_is_one_of_two(app: App) -> None:
     _contract(app, "odd", phase="shrink")
     with pytest.raises(BadHistory, match="phase = 'shrink'"):
         cli("migrate")
+
+
+def test_the_linter_names_the_command_that_writes_the_safe_form(app: App, tmp_path: Path) -> None:
+    """A finding of `makemigrations` says how to get the safe form; run so, --fill says what the rows get."""
+    cli = CommandRunner(app)
+    cli("makemigrations")
+    cli("migrate")
+    cli("db", "load", str(_rows(tmp_path)))
+    column_ = Column("shelf_mark", String(9), nullable=False)
+    Shelf.metadata.tables["book"].append_column(column_)
+    try:
+        told = cli("makemigrations", "--no-input").output
+        assert "required-column" in told
+        assert "makemigrations --safe" in told
+        (written,) = (tmp_path / "migrations").glob("0002*.py")
+        assert f"{written.name} && demijohn makemigrations --safe" in told
+        written.unlink()
+        with pytest.raises(FillWanted, match=r"--fill book\.shelf_mark"):
+            cli("makemigrations", "--safe", "--no-input")
+        assert cli("makemigrations", "--fill", "book.shelf_mark", check=False).exit_code == 2
+        made = cli("makemigrations", "--safe", "--fill", "book.shelf_mark=upper(title)").output
+        assert "(contract)" in made
+        assert "0003_fill_book_shelf_mark.py" in made
+        app.debug = False
+        assert "Stopped before" in cli("migrate").output
+        cli("migrate", "--contract")
+        assert "Nothing to write" in cli("makemigrations").output
+        assert '"shelf_mark": "ONE"' in cli("db", "dump", "book").stdout
+    finally:
+        Shelf.metadata.tables["book"]._columns.remove(column_)
+
+
+def _rows(folder: Path) -> Path:
+    path = folder / "rows.json"
+    path.write_text('[{"table": "book", "fields": {"id": 1, "title": "One"}}]')
+    return path

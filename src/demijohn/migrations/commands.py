@@ -132,7 +132,7 @@ def _print_findings(project: Project, migrations: list[Migration], *, made: bool
     if findings:
         kinds = ", ".join(f'"{kind}"' for kind in dict.fromkeys(finding.kind for _, finding in findings))
         if any(finding.written for _, finding in findings) and made:
-            names = " ".join(_shorter(one.path) for one in dict.fromkeys(one for one, _ in findings))
+            names = " ".join(dict.fromkeys(_shorter(one.path) for one, _ in findings))
             click.secho(f"For the safe form:  rm {names} && demijohn makemigrations --safe", fg="yellow", err=True)
         click.secho(f"Where that is all right, write into the file:  accepts = ({kinds},)", fg="yellow", err=True)
     return bool(findings)
@@ -200,7 +200,7 @@ def _running(find: Find, app: Any, *, lint: bool, strict: bool) -> list[click.Co
             if behind:
                 raise ContractWaits(waiting[0].name, behind)
             click.echo(
-                f"Stopped before {waiting[0].name}: it takes away what older code may still use.\n"
+                f"Stopped before {waiting[0].name}: it waits until no older code runs.\n"
                 "When the new code is live everywhere, run: demijohn migrate --contract"
             )
         elif target is not None and project.history.get(target) in waiting:

@@ -228,7 +228,7 @@ class Project:
     def _write(self, steps: list[Step], name: str | None, texts: dict[str, str | None]) -> list[Migration]:
         made: list[Migration] = []
         for position, step in enumerate(steps, start=1):
-            words = name if name and len(steps) == 1 else f"{name}_{position}" if name else step.title
+            words = name if name and len(steps) == 1 else f"{name}_{position}" if name else step.title.partition(",")[0]
             full = self.history.next_name(slug_of(words))
             head = self.history.head
             extra: dict[str, Any] = {} if step.phase == "expand" else {"phase": step.phase}

@@ -200,7 +200,7 @@ class _Plan:
             drop = f'op.drop_constraint("{check}", "{name}", type_="check")'
             alter = f'op.alter_column("{name}", "{field}", nullable='
             self.after += [
-                Step("contract", f"Have new rows of {name} hold {field}.", create, drop),
+                Step("contract", f"Check {name}.{field}, in new rows.", create, drop),
                 self._validate("contract", table, check),
                 Step(
                     "contract",
@@ -315,7 +315,7 @@ class _Plan:
         if self.family != "postgresql":
             self._place(phase, _on(table, step))
             return
-        self._step(phase, f"Index {table.table_name} by {step.index_name}.", self._concurrent(step, table))
+        self._step(phase, f"Build {step.index_name}, while others write.", self._concurrent(step, table))
 
     def _concurrent(self, step: ops.CreateIndexOp, table: ops.ModifyTableOps) -> tuple[str, str, str]:
         step.kw["postgresql_concurrently"] = True
@@ -342,11 +342,11 @@ class _Plan:
             return
         label = str(step.constraint_name)
         index = ops.CreateIndexOp(label, name, [str(one) for one in step.columns], schema=table.schema, unique=True)
-        self._step(phase, f"Build the unique index {label}.", self._concurrent(index, table))
+        self._step(phase, f"Build {label}, a unique index, while others write.", self._concurrent(index, table))
         own, other = self._quoted(name), self._quoted(label)
         self._step(
             phase,
-            f"Make {label} a constraint.",
+            f"Promote {label}, the index, to a constraint.",
             (
                 f"op.execute({_string(f'ALTER TABLE {own} ADD CONSTRAINT {other} UNIQUE USING INDEX {other}')})",
                 f'op.drop_constraint("{label}", "{name}", type_="unique")',
@@ -365,12 +365,12 @@ class _Plan:
         step.kw["postgresql_not_valid"] = True
         label = str(step.constraint_name)
         part = self._part([_on(table, step)])
-        self._step(phase, f"Have new rows of {table.table_name} keep {label}.", render(part))
+        self._step(phase, f"Add {label}, for new rows.", render(part))
         self._steps(phase).append(self._validate(phase, table, label))
 
     def _validate(self, phase: str, table: ops.ModifyTableOps, label: str) -> Step:
         statement = f"ALTER TABLE {self._quoted(table.table_name)} VALIDATE CONSTRAINT {self._quoted(label)}"
-        return Step(phase, f"Look whether old rows keep {label}.", f"op.execute({_string(statement)})")
+        return Step(phase, f"Validate {label}, in old rows.", f"op.execute({_string(statement)})")
 
     # -- renames ------------------------------------------------------------------------------------------------------
 
@@ -395,13 +395,15 @@ class _Plan:
         up, down = (
             "\n".join(f"op.execute({_string(one)})" for one in lines) for lines in (mirror.create(), mirror.drop())
         )
-        title = f"Keep {table.table_name}.{step.column_name} and {column.name} the same, whichever is written."
+        title = f"Mirror {table.table_name}.{step.column_name}, in {column.name} and back."
         self.between.append(Step("expand", title, up, down))
         filling = self._quoted(step.column_name)
         self.between.append(self._backfill("expand", table, column, filling))
         if not column.nullable:
             self._require(table, column)
-        self.after.append(Step("contract", f"Let {step.column_name} and {column.name} go their own ways.", down, up))
+        self.after.append(
+            Step("contract", f"Part {table.table_name}.{step.column_name}, from {column.name}.", down, up)
+        )
         if column.server_default is not None:
             self.last.append(
                 _on(
@@ -471,10 +473,10 @@ class _Plan:
         keys = [one.name for one in self.tables[name].primary_key.columns] if name in self.tables else ["id"]
         key = "" if keys == ["id"] else f", key={_string(keys[0]) if len(keys) == 1 else _strings(keys)}"
         where = f"{self._quoted(column.name)} IS NULL"
-        rows = "rows that are there" if phase == "expand" else "rows that older code wrote"
+        what, rows = ("Fill", "rows that are there") if phase == "expand" else ("Refill", "rows that older code wrote")
         return Step(
             phase,
-            f"Fill {name}.{column.name} in {rows}.",
+            f"{what} {name}.{column.name}, in {rows}.",
             f'backfill("{name}", {{"{column.name}": sa.text({_string(filling)})}}, where={_string(where)}{key})',
         )
 
