@@ -34,6 +34,7 @@ from demijohn.db import (
     has_many,
     max_queries,
 )
+from demijohn.db.missing import SchemaMissing
 from demijohn.db.recipes import Recipe
 from tests.db.conftest import url_of
 
@@ -349,7 +350,7 @@ async def test_errors_are_the_same(both: tuple[Database, Database]) -> None:
         await both[0].drop_all(Base)
     for database in both:
         async with database.unit():
-            with pytest.raises(DBAPIError, match=r"(?i)maker"):
+            with pytest.raises(SchemaMissing, match=r"(?i)maker"):
                 await Maker.where(name="Ann")
     async with both[0].unit():
         await both[0].create_all(Base)
