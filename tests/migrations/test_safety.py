@@ -11,9 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from demijohn.migrations.faults import FillWanted, MigrationFailed, NoSafeForm
-from tests.migrations.conftest import Bench
+from tests.migrations.conftest import BACKENDS, Bench
 from tests.migrations.test_comparing import metadata
 from tests.migrations.test_running import write
+
+SERVERS = BACKENDS[1:]
 
 
 @dataclass
@@ -134,7 +136,7 @@ def test_old_and_new_code_work_side_by_side(bench: Bench, case: Case) -> None:
     assert bench.project.make() == []
 
 
-@pytest.mark.parametrize("backend", ["postgresql", "mariadb"], indirect=True)
+@pytest.mark.parametrize("backend", SERVERS, indirect=True)
 def test_a_renamed_column_has_its_value_under_both_names(bench: Bench) -> None:
     """What either code writes, the other reads: inserts and updates, in both directions, and rows from before."""
     bench.step(metadata(("post", title())))
@@ -154,6 +156,7 @@ def test_a_renamed_column_has_its_value_under_both_names(bench: Bench) -> None:
     assert bench.sql("select headline from post order by id") == [("A",), ("B",), ("c",), ("d",)]
 
 
+@pytest.mark.postgresql
 def test_a_renamed_table_keeps_a_view_for_old_code(postgresql: Bench) -> None:
     """Old code inserts into the old name and reads what new code wrote; at the end the old name is gone."""
     postgresql.step(metadata(("article", title())))
@@ -223,6 +226,7 @@ BUSY = (
 STRONG = "select mode from pg_locks where relation = 'post'::regclass and mode in ('AccessExclusiveLock', 'ShareLock')"
 
 
+@pytest.mark.postgresql
 def test_nobody_waits_while_an_index_waits_for_a_long_transaction(postgresql: Bench) -> None:
     """The index waits for an old reader beyond the lock limit, holds no strong lock, and writers go on."""
     postgresql.step(metadata(("post", title())))
@@ -248,6 +252,7 @@ def test_nobody_waits_while_an_index_waits_for_a_long_transaction(postgresql: Be
     assert postgresql.project.pending() == []
 
 
+@pytest.mark.postgresql
 def test_rows_are_looked_at_while_others_write(postgresql: Bench) -> None:
     """VALIDATE runs beside a transaction that has written to the table, and takes no lock that a writer minds."""
     postgresql.step(metadata(("post", title())))
@@ -261,6 +266,7 @@ def test_rows_are_looked_at_while_others_write(postgresql: Bench) -> None:
     assert postgresql.project.pending() == []
 
 
+@pytest.mark.postgresql
 def test_an_index_that_was_left_half_built_is_built_again(postgresql: Bench) -> None:
     """Doubles make a unique index fail and leave it invalid; when they are mended, the same command goes on."""
     postgresql.step(metadata(("post", title())))
@@ -304,7 +310,7 @@ def test_keys_of_any_kind_are_walked(bench: Bench) -> None:
     assert bench.sql("select count(*), sum(n) from c") == [(23, 25)]
 
 
-@pytest.mark.parametrize("backend", ["postgresql", "mariadb"], indirect=True)
+@pytest.mark.parametrize("backend", SERVERS, indirect=True)
 def test_a_backfill_that_failed_goes_on_where_it_stopped(bench: Bench) -> None:
     """The batches before the failure stay done, and the next run changes only the rest."""
     write(bench, "0001_first", 'op.create_table("t", sa.Column("id", sa.Integer, primary_key=True), '
