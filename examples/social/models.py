@@ -73,22 +73,22 @@ class Post(Model):
     def page_url(self) -> str:
         return f"/posts/{self.id}"
 
-    @classmethod
-    def visible_to(cls, user: User | None) -> "QuerySet[Post]":
+    @staticmethod
+    def visible_to(user: User | None) -> "QuerySet[Post]":
         """Return the posts that a visitor may see: every page asks by this, and by nothing else."""
-        posts = cls.where(~cls.hidden)
-        is_public = cls.author.has(User.is_private.is_(False))
+        posts = Post.where(~Post.hidden)
+        is_public = Post.author.has(User.is_private.is_(False))
         if user is None:
             return posts.where(is_public)
         blocked = Block.where(blocker=user).scalars(Block.blocked_id).statement
         blocking = Block.where(blocked=user).scalars(Block.blocker_id).statement
         return posts.where(
             or_(
-                cls.author_id == user.id,
+                Post.author_id == user.id,
                 and_(
-                    or_(is_public, cls.author_id.in_(followed_by(user))),
-                    cls.author_id.not_in(blocked),
-                    cls.author_id.not_in(blocking),
+                    or_(is_public, Post.author_id.in_(followed_by(user))),
+                    Post.author_id.not_in(blocked),
+                    Post.author_id.not_in(blocking),
                 ),
             )
         )
