@@ -52,6 +52,13 @@ async def test_hashed_url_is_kept_for_ever_and_plain_url_is_checked(app: App) ->
     assert (again.status, again.body) == (304, b"")
 
 
+async def test_a_file_has_one_plain_url(app: App) -> None:
+    """Slashes around the name make no further URLs, each with a copy in memory; templates may begin with one."""
+    for path in ("/static/app.css/", "/static//app.css", "/static/app.css//"):
+        assert (await call(app, "GET", path)).status == 404
+    assert app.static_url("/app.css") == app.static_url("app.css")
+
+
 async def test_a_changed_file_has_another_url_and_the_old_one_still_answers(app: App, folder: Path) -> None:
     """An edit shows at once, and a page of the version before gets the new file without keeping it."""
     app.freeze()

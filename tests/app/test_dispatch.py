@@ -17,6 +17,7 @@ from demijohn import (
     after_this_request,
     current,
     path,
+    redirect,
     wait,
 )
 from demijohn.app.calls import make_call
@@ -477,3 +478,18 @@ async def test_no_coroutine_stands_around_that_of_a_handler() -> None:
     late = Request("POST", "/", b"/", b"", [(b"content-type", b"application/json")])
     late._receiver = receive
     assert await whole(late) == {"a": 2}
+
+
+@pytest.mark.parametrize(("debug", "status"), [(False, 400), (True, 500)])
+async def test_a_redirect_that_the_client_led_astray(debug: bool, status: int) -> None:
+    """`redirect(next)` with another site's address is the client's fault; the developer is shown what to write."""
+    app = App(debug=debug)
+
+    @app.get("/leave")
+    async def leave(next: str) -> Response:
+        return redirect(next)
+
+    assert (await call(app, "GET", "/leave?next=/home")).status == 302
+    answer = await call(app, "GET", "/leave?next=//evil.example")
+    assert answer.status == status
+    assert "location" not in answer.headers

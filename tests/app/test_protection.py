@@ -413,6 +413,40 @@ async def test_cors_of_a_blueprint() -> None:
     assert (await call(app, "POST", "/", headers=CROSS)).status == 403
 
 
+@pytest.mark.parametrize("path", ["/api/items", "/api/deep/items/7"])
+async def test_preflights_of_a_blueprint(path: str) -> None:
+    """The CORS of a blueprint, or of one around it, answers preflights for its routes, and for no others."""
+    app, api, deep = plain(), Blueprint("api"), Blueprint("deep")
+    api.middleware(CORS(["https://app.example"], credentials=True))
+
+    @api.post("/items")
+    @deep.post("/items/{number:int}")
+    async def items() -> str:
+        return "made"
+
+    api.include(deep, prefix="/deep")
+    app.include(api, prefix="/api")
+    asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
+    allowed = await call(app, "OPTIONS", path, headers=asked)
+    assert (allowed.status, allowed.headers["access-control-allow-origin"]) == (204, "https://app.example")
+    assert "POST" in allowed.headers["access-control-allow-methods"]
+    assert (await call(app, "OPTIONS", path, headers=asked | {"Origin": "https://evil.example"})).status == 403
+    other = await call(app, "OPTIONS", "/", headers=asked)
+    assert (other.status, "access-control-allow-origin" in other.headers) == (204, False)
+    plainly = await call(app, "OPTIONS", path)
+    assert (plainly.status, plainly.headers["allow"], plainly.headers["vary"]) == (204, "OPTIONS, POST", "Origin")
+
+
+async def test_error_answers_vary() -> None:
+    """A cache that keeps an error gives the page to browsers and the problem document to programs."""
+    app = plain()
+    for path in ("/nowhere", "/"):
+        for accept, kind in (("text/html", "text/html"), ("application/json", "application/problem+json")):
+            answer = await call(app, "DELETE", path, headers={"Accept": accept})
+            assert answer.headers["content-type"].startswith(kind)
+            assert answer.headers["vary"] == "Accept"
+
+
 async def test_ids_tags_and_compression_together() -> None:
     """The middleware of this room works in one app, and for streams."""
     app = App(settings=SETTINGS)

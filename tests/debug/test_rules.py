@@ -59,7 +59,8 @@ def move(monkeypatch: pytest.MonkeyPatch, peer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"]
+    "header",
+    ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "cf-connecting-ip", "via"],
 )
 def test_no_proxy_in_between(unlocked: Pages, caplog: pytest.LogCaptureFixture, header: str) -> None:
     """Rule: a request with a header that proxies set is refused, whatever it says."""

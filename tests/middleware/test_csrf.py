@@ -461,7 +461,7 @@ def test_development_says_what_to_write() -> None:
     request = build("POST", headers={"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:5173"})
     with pytest.raises(Forbidden, match="TRUSTED_ORIGINS=http://localhost:5173"):
         told(request)
-    with pytest.raises(Forbidden, match=r"\{\{ csrf\(\) \}\}"):
+    with pytest.raises(Forbidden, match=r"\{\{ csrf_input\(\) \}\}"):
         asyncio.run(settle(told(build("POST", headers={"Cookie": "a=1"}))))
     with pytest.raises(Forbidden) as caught:
         guard(request)

@@ -1,6 +1,6 @@
 """`App`: where everything comes together, and is built once before the first request."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from demijohn.app.builder import Builder
 from demijohn.app.checks import CheckMessage
 from demijohn.app.context import Unit, is_ending
 from demijohn.app.debug_door import is_open, show_error
-from demijohn.app.dispatch import Runner
+from demijohn.app.dispatch import Runner, chain
 from demijohn.app.scaffold import folder, root_of
 from demijohn.app.scripts import AppContext
 from demijohn.app.settings import Settings, settings_types
@@ -22,7 +22,7 @@ from demijohn.app.wiring import Wiring
 from demijohn.errors import MethodNotAllowed, NotFound
 from demijohn.http import Request, Response, redirect
 from demijohn.middleware import Security
-from demijohn.routing import WEBSOCKET, SlashPolicy
+from demijohn.routing import WEBSOCKET, Route, SlashPolicy
 from demijohn.types import Battery, Receive, Scope, Send, WSGIApp
 
 __all__ = ["App"]
@@ -88,6 +88,7 @@ class App(Wiring):
 
         self._static: dict[str, dict[str, Runner]] = {}
         self._miss: Runner = _not_built
+        self._inner: Mapping[Route | None, Sequence[Callable[..., Any]]] = {}
         self._find = self.router.find
         self._wsgi: WSGIApp | None = None
         self._starting: asyncio.Lock | None = None
@@ -137,6 +138,7 @@ class App(Wiring):
         self.static_prefixes = tuple(f"{assets.prefix}/" for assets in self.assets.values())
         self._static = self.router.static
         self._miss = builder.miss
+        self._inner = builder.inner
         self._find = self.router.find
         self._matched = self._handle_hosts if builder.has_hosts else self._handle_static
         self.handle = self._matched if self.proxies is None and not self.before_routing else self._handle_prepared
@@ -182,13 +184,23 @@ class App(Wiring):
             return redirect(request.root_path + match.redirect + query, status=status)
         if match.allowed:
             if request.method == "OPTIONS":
-                return Response(b"", 204, {"Allow": ", ".join(sorted({*match.allowed, "OPTIONS"}))})
+                return await self._options(request, match.allowed)
             raise MethodNotAllowed([*match.allowed, "OPTIONS"])
         for fallback in self.fallbacks:
             response = await fallback.respond(request)
             if response is not None:
                 return response
         raise NotFound
+
+    async def _options(self, request: Request, allowed: Sequence[str]) -> Response:
+        """Answer OPTIONS, inside of the middleware of the blueprint that has the route: its CORS answers preflights."""
+        wanted = request.headers.get("access-control-request-method", "")
+        match = self.router.match(wanted if wanted in allowed else allowed[0], request.path, host=request.host)
+
+        async def answer(request: Request) -> Response:
+            return Response(b"", 204, {"Allow": ", ".join(sorted({*allowed, "OPTIONS"}))})
+
+        return await chain(self._inner.get(match.route, ()), answer)(request)
 
     def show_error(self, request: Request, error: BaseException) -> Any:
         """Return the debugger's page for an exception.

@@ -93,6 +93,7 @@ class Assets:
         Raises:
             AssetMissing: There is no such file.
         """
+        name = name.lstrip("/")
         asset = self._known.get(name)
         if asset is None or not self._is_fresh(asset):
             asset = self._find(name)
@@ -103,8 +104,8 @@ class Assets:
                 why="A page that names it would show a hole.",
                 fix="Put the file there, or mend its name.",
             )
-        stem, dot, suffix = name.lstrip("/").rpartition(".")
-        hashed = f"{stem}.{asset.digest}.{suffix}" if dot and "/" not in suffix else name.lstrip("/")
+        stem, dot, suffix = name.rpartition(".")
+        hashed = f"{stem}.{asset.digest}.{suffix}" if dot and "/" not in suffix else name
         return f"{self.prefix}/{quote(hashed)}"
 
     def names(self) -> Iterator[str]:
@@ -117,6 +118,7 @@ class Assets:
 
     def has(self, name: str) -> bool:
         """Return whether there is such a file."""
+        name = name.lstrip("/")
         known = self._known.get(name)
         return (known is not None and self._is_fresh(known)) or self._find(name) is not None
 
@@ -212,7 +214,7 @@ class Assets:
         """Return the real path of a name, or None for one that leads out of the folder or to a dot file."""
         if "\0" in name or "\\" in name:
             return None
-        parts = name.strip("/").split("/")
+        parts = name.split("/")
         if any(not part or part.startswith(".") for part in parts):
             return None
         path = os.path.realpath(os.path.join(self._root, *parts))

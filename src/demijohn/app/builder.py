@@ -52,6 +52,8 @@ class Builder:
         develops = is_open(app) and app.settings.env == "development"
         self.inlining = Inlining() if develops else None
         self.handlers = app.failures.compile(app.services, None)
+        self.inner: dict[Route | None, Sequence[Callable[..., Any]]] = {}
+        """The middleware of blueprints around a route, without the app's."""
 
     def build(self) -> None:
         """Make every route, put runners into the app's router, and find what can be answered by one look-up."""
@@ -62,9 +64,12 @@ class Builder:
         app.router = router
         places = list(self._places(app, "", "", "", self._around(app, None)))
         for place in places:
+            inner = place.surroundings.around[len(places[0].surroundings.around) :]
             for record in place.scaffold.records:
                 for route in self._routes(record, place):
                     app.router.add(route)
+                    if inner and not record.options.get("bare"):
+                        self.inner[route] = inner
             folder = place.scaffold.static_folder
             # A blueprint beside the app finds the same folder, which is the app's.
             if folder is not None and (place.scaffold is app or folder != app.static_folder):

@@ -16,6 +16,7 @@ from demijohn.app.scaffold import Hook
 from demijohn.errors import NotFound
 from demijohn.http import Request, Response
 from demijohn.middleware.hosts import HostPatterns, is_loopback, parse_host
+from demijohn.middleware.proxies import find_proxy_header
 from demijohn.routing import Route, Router
 
 __all__ = [
@@ -61,12 +62,11 @@ def find_objection(request: Request, app: Any, *, is_near: Callable[[str], bool]
         app: The app (Any: it imports this module).
         is_near: Which peers are let in.
     """
-    for name, _ in request.raw_headers:
-        if name == b"forwarded" or name.startswith((b"x-forwarded-", b"x-real-ip", b"x-original-")) or name == b"via":
-            return Objection(
-                f"the request has the header {name.decode('latin-1')}, so that it came through a proxy",
-                "Open the app without the proxy.",
-            )
+    added = find_proxy_header(request.raw_headers)
+    if added is not None:
+        return Objection(
+            f"the request has the header {added}, so that it came through a proxy", "Open the app without the proxy."
+        )
     peer = request.client[0] if request.client is not None else ""
     if not is_near(peer):
         return Objection(

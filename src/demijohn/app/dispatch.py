@@ -29,7 +29,7 @@ from demijohn.middleware import Answered, Guard, guards_for
 from demijohn.middleware.exchange import fields_of
 from demijohn.middleware.marks import Marks, ResponseHook
 
-__all__ = ["Call", "Runner", "Surroundings", "compile_runner", "run_call"]
+__all__ = ["Call", "Runner", "Surroundings", "chain", "compile_runner", "run_call"]
 
 Runner: TypeAlias = Callable[[Request, Callable[[Response], Awaitable[None] | None]], Coroutine[Any, Any, None]]
 Next: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -159,7 +159,7 @@ def compile_runner(
 
     if middleware:
         answer = _compile_answer(call, around, status, label, guards=inner, hooks=hooks, answers=answers)
-        source.names["chain"] = _chain(middleware, answer)
+        source.names["chain"] = chain(middleware, answer)
     source.write("async def run(request, send):")
     source.depth = 1
     source.write("set_running(request)", "request.route = route")
@@ -562,7 +562,8 @@ async def run_call(call: Call, unit: Any, around: Surroundings) -> Any:
     return await _in_thread(around.pool, around.drivers, "a socket", call.function, *await call.gather(unit))
 
 
-def _chain(around: Sequence[Callable[..., Any]], answer: Next) -> Next:
+def chain(around: Sequence[Callable[..., Any]], answer: Next) -> Next:
+    """Return what calls middleware, the outermost first, around what answers."""
     following = answer
     for middleware in reversed(around):
         following = partial(_step, middleware, following)

@@ -10,8 +10,8 @@ from demijohn._lib.translation import gettext_noop as _
 from demijohn.app.context import is_ending
 from demijohn.app.hooks import ERROR, HookCall
 from demijohn.app.services import Services
-from demijohn.errors import HTTPError, InternalServerError, ServiceUnavailable
-from demijohn.http import Accept, Connection, Request, Response
+from demijohn.errors import BadRequest, HTTPError, InternalServerError, ServiceUnavailable
+from demijohn.http import Accept, Connection, Request, Response, UnsafeRedirect
 from demijohn.schema import to_json
 
 if TYPE_CHECKING:
@@ -115,7 +115,11 @@ async def respond_to(error: BaseException, request: Request, handlers: ErrorHand
         if isinstance(error, HTTPError):
             wants_page = error.status in (404, 405) and Accept(request.headers.get("accept")).prefers_page
             return (await _show(request, error) if wants_page else None) or problem_response(error, request)
-        if request.app is not None and request.app.debug:
+        debugs = request.app is not None and request.app.debug
+        if isinstance(error, UnsafeRedirect) and not debugs:
+            logger.warning("%s %s: %s", request.method, request.path, error)
+            return problem_response(BadRequest(), request)
+        if debugs:
             _advise(error)
         logger.error("%s %s failed", request.method, request.path, exc_info=error)
         if request.app is not None:
@@ -204,4 +208,5 @@ def problem_response(error: HTTPError, request: Connection) -> Response:
         response = Response(to_json(error.problem()), error.status, content_type="application/problem+json")
     for name, value in error.headers:
         response.headers.add(name, value)
+    response.headers.add_vary("Accept")
     return response

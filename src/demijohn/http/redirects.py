@@ -18,7 +18,10 @@ _CONTROL = re.compile(r"^\s|[\x00-\x1f\x7f-\x9f]")
 
 
 class UnsafeRedirect(DemijohnError, ValueError):
-    """A redirect that would lead to another site without being asked to."""
+    """A redirect that would lead to another site without being asked to.
+
+    Left alone it answers 400 outside of debug mode: the address was most likely the client's.
+    """
 
     code = "DJN-307"
 
@@ -102,10 +105,11 @@ def redirect(
     elif isinstance(to, HasPage):
         location = to.page_url()
     else:
-        raise UnsafeRedirect(
+        raise DemijohnError(
             f"redirect() was given {type(to).__name__}.",
             why="It takes a path, a URL, or an object with a method page_url().",
             fix='Write:  redirect("/posts")   or   redirect(url_for(show_post, id=3))',
+            code="DJN-307",
         )
     if (
         not is_safe_path(location)

@@ -8,7 +8,7 @@ from demijohn.errors import ConfigurationError
 from demijohn.middleware.exchange import exchange_of
 from demijohn.middleware.hosts import parse_host
 
-__all__ = ["ForwardedHop", "TrustedProxies", "parse_forwarded"]
+__all__ = ["ForwardedHop", "TrustedProxies", "find_proxy_header", "parse_forwarded"]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -18,11 +18,28 @@ _MOST_KNOWN = 1024
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
+_ADDED = (b"x-forwarded-", b"x-real-ip", b"x-client-ip", b"x-original-", b"cf-connecting-", b"true-client-ip")
+"""How the headers begin that proxies add, beside `Forwarded` and `Via`."""
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _SOCKETS = {"http": "ws", "https": "wss"}
 
 ForwardedHop = dict[str, str]
 """One element of `Forwarded`: parameter to value, names in lower case."""
+
+
+def find_proxy_header(lines: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """Return the name of a header that only a proxy adds, or None.
+
+    What is for this machine alone refuses it: through a proxy or a tunnel everybody seems to come from here.
+
+    Example:
+        >>> find_proxy_header([(b"host", b"localhost"), (b"x-real-ip", b"203.0.113.7")])
+        'x-real-ip'
+    """
+    for name, _ in lines:
+        if name in (b"forwarded", b"via") or name.startswith(_ADDED):
+            return name.decode("latin-1")
+    return None
 
 
 class TrustedProxies:

@@ -14,6 +14,7 @@ from demijohn.app import App, CheckMessage, Secret
 from demijohn.errors import Forbidden, Unauthorized
 from demijohn.http import Request, Response
 from demijohn.middleware.hosts import HostPatterns, is_loopback, parse_host
+from demijohn.middleware.proxies import find_proxy_header
 
 __all__ = ["Metrics"]
 
@@ -21,8 +22,6 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _PRIVATE: Final = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 _SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
-_PROXIES: Final = (b"x-forwarded-", b"x-real-ip", b"x-client-ip", b"x-original-", b"cf-connecting-", b"true-client-ip")
-"""How the headers begin that proxies add, beside `Forwarded` and `Via`."""
 
 
 class _Instruments:
@@ -148,11 +147,8 @@ class Metrics:
             if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
                 raise Unauthorized("The metrics want a token.", headers=[("www-authenticate", "Bearer")])
             return
-        forwarded = any(
-            name in (b"forwarded", b"via") or name.startswith(_PROXIES) for name, _value in request.raw_headers
-        )
         client = request.client
-        if forwarded or (client is not None and not self._is_near(client[0])):
+        if find_proxy_header(request.raw_headers) or (client is not None and not self._is_near(client[0])):
             raise Forbidden("The metrics are told to the private network alone.")
         if not _is_own_host(request):
             raise Forbidden("The metrics are told under an address, localhost or an allowed host; or take a token.")
