@@ -124,6 +124,7 @@ def test_features_of_every_kind(tmp_path: Path) -> None:
     ]
     fields = [f"a_{kind.strip('!')}:{kind}" for kind in kinds]
     run("demijohn", "generate", "model", "Category", "name:str!", folder=project)
+    run("demijohn", "generate", "model", "tag", folder=project)
     run("demijohn", "generate", "feature", "Everything", *fields, "note:text?", folder=project)
     text = run(
         "demijohn",
@@ -137,7 +138,6 @@ def test_features_of_every_kind(tmp_path: Path) -> None:
         folder=project,
     )
     assert "/blog_comments/" in text
-    run("demijohn", "generate", "model", "tag", folder=project)
     models = (project / "blog" / "models.py").read_text()
     assert 'tags: Mapped[list["Tag"]] = many_to_many(back="blog_comments")' in models
     assert "class Category(Model)" in models

@@ -1,11 +1,12 @@
 """Runs the code of a documentation page as a reader would type it: block by block, in one folder, in a fresh process.
 
-* A `python` block is executed in the namespace of its page; `await` at its top is fine. `python notest` is only read.
+* A `python` block is executed in the namespace of its page; `await` at its top is fine. `python {notest="why"}` is only
+  read: in that form the site shows it as code, and takes what follows for text again.
 * A block whose first line is `# file: name` (`<!-- file: name -->`, `{# file: name #}`, ...) is written to that file. A
   Python file beside the others is imported at once, and the page may use its names; one in a folder is imported when
   something asks for it, at the end of the page at the latest. Test files are given to pytest at the end.
 * A `console` block is followed as far as it calls `demijohn` or `python` with a command that ends by itself; where the
-  block shows output, the command must give it (`...` stands for anything). `console notest` is only read.
+  block shows output, the command must give it (`...` stands for anything). `console {notest="why"}` is only read.
 * `<!-- fresh -->` on a line of its own begins a new process and a new namespace, in the same folder.
 """
 
@@ -33,6 +34,7 @@ from pathlib import Path
 __all__ = ["Block", "blocks_of", "run_page"]
 
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```[ ]*$", re.MULTILINE | re.DOTALL)
+_INFO = re.compile(r'(?P<language>[\w+-]*)(?: \{notest="(?P<reason>[^"]+)"\})?')
 _FRESH = re.compile(r"^<!-- fresh -->$", re.MULTILINE)
 _FILE = re.compile(r"^\s*(?:#|//|--|<!--|\{#|/\*)\s*file:\s*(?P<name>[\w./-]+)")
 _ENDLESS = {"run", "serve", "shell", "worker", "dev"}
@@ -70,7 +72,9 @@ def blocks_of(page: Path) -> list[Block]:
     fresh = [match.start() for match in _FRESH.finditer(text)]
     found = []
     for match in _FENCE.finditer(text):
-        language, *words = match["info"].replace("{", " ").replace("}", " ").split() or [""]
+        info = _INFO.fullmatch(match["info"])
+        assert info, f"{page}: ```{match['info']} is no language with at most one reason not to run the block"
+        language, words = info["language"], ["notest"] if info["reason"] else []
         line = text.count("\n", 0, match.start()) + 2
         body = textwrap.dedent(match["body"])
         found.append(Block(language, tuple(words), body, line, sum(start < match.start() for start in fresh)))

@@ -201,9 +201,9 @@ def column(
         max_digits, decimal_places: The size of a `Decimal`; 15 and 2 otherwise. A value with more places is refused.
         discriminator: The column that tells the classes of an inheritance tree apart.
         deferred: Load it only when it is read.
-        label, help, placeholder, min_length, max_length, pattern, gt, ge, lt, le, multiple_of, choices, format,
-        check, readonly,
-            private, examples, deprecated, extra: See `demijohn.schema.Field`.
+        label, help, placeholder, min_length, max_length, pattern, gt, ge, lt, le, multiple_of: See
+            `demijohn.schema.Field`, as for the next ones.
+        choices, format, check, readonly, private, examples, deprecated, extra: See `demijohn.schema.Field`.
         renamed_from: The name that the column had, for the next migration.
 
     Raises:
