@@ -31,7 +31,7 @@ def missing_page(app: Any, request: Request, error: HTTPError) -> str:
     routes = [route for route in app.router.routes if not route.pattern.startswith(_OWN)]
     frame = _raised_in(error)
     matched: Route | None = request.route
-    if matched is None and frame is None and error.status in (404, 405):
+    if matched is None and frame is None:
         title, beats = _unmatched(routes, request, error)
     else:
         title, beats = error.detail or error.title, _raised(matched, frame)
@@ -75,6 +75,12 @@ def _pieces(pattern: str, path: str) -> list[tuple[str, str]] | None:
     return list(zip(wanted, found, strict=True)) if len(wanted) == len(found) else None
 
 
+def _fits(pattern: str, path: str) -> bool:
+    """Return whether a path has every word of a pattern in its place."""
+    pieces = _pieces(pattern, path)
+    return pieces is not None and all("{" in wanted or wanted == found for wanted, found in pieces)
+
+
 def _likeness(pattern: str, path: str) -> float:
     pieces = _pieces(pattern, path)
     if pieces is None:
@@ -90,18 +96,14 @@ def _ratio(one: str, other: str) -> float:
 def _unmatched(routes: Sequence[Route], request: Request, error: HTTPError) -> tuple[str, str]:
     path = request.path
     if error.status == 405:
-        allowed = sorted({name for route in routes for name in route.methods or ()} & _allowed(error))
+        allowed = sorted(_allowed(error))
         return (
             f"{path} does not answer {request.method}.",
             f'<p class="hint">It answers {escaped(", ".join(allowed) or "other methods")}.</p>',
         )
     out = []
     near = find_nearest(routes, path)
-    refused = [
-        route
-        for route in near
-        if all("{" in wanted or wanted == found for wanted, found in _pieces(route.pattern, path) or [("", "x")])
-    ]
+    refused = [route for route in near if _fits(route.pattern, path)]
     if refused:
         shown = _or(f"<code>{escaped(route.pattern)}</code>" for route in refused)
         out.append(
@@ -122,7 +124,7 @@ def _unmatched(routes: Sequence[Route], request: Request, error: HTTPError) -> t
 def _allowed(error: HTTPError) -> set[str]:
     return {
         method.strip() for name, value in error.headers if name.lower() == "allow" for method in value.split(",")
-    } - {"OPTIONS"}
+    } - {"HEAD", "OPTIONS"}
 
 
 def _raised(route: Route | None, frame: Frame | None) -> str:

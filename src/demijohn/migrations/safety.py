@@ -149,19 +149,9 @@ class _Plan:
             # Rows that are there, and those that the old code inserts, get it from the server.
             given = _copy(column, server_default=text(constant))
             self.first.append(_on(table, ops.AddColumnOp(table.table_name, given, schema=table.schema)))
+            had = DefaultClause(text(constant))
             self.last.append(
-                _on(
-                    table,
-                    ops.AlterColumnOp(
-                        table.table_name,
-                        column.name,
-                        schema=table.schema,
-                        existing_type=column.type,
-                        existing_nullable=False,
-                        existing_server_default=DefaultClause(text(constant)),
-                        modify_server_default=None,
-                    ),
-                )
+                _altered(table, column, nullable=False, existing_server_default=had, modify_server_default=None)
             )
             return
         filling = str(default.arg) if volatile and default is not None else self._filling(column, table.table_name)  # type: ignore[attr-defined]
@@ -169,18 +159,7 @@ class _Plan:
         self.first.append(_on(table, ops.AddColumnOp(table.table_name, bare, schema=table.schema)))
         if volatile:
             self.first.append(
-                _on(
-                    table,
-                    ops.AlterColumnOp(
-                        table.table_name,
-                        column.name,
-                        schema=table.schema,
-                        existing_type=column.type,
-                        existing_nullable=True,
-                        existing_server_default=None,
-                        modify_server_default=default,
-                    ),
-                )
+                _altered(table, column, nullable=True, existing_server_default=None, modify_server_default=default)
             )
         self.between.append(self._backfill("expand", table, column, filling))
         if not column.nullable:
@@ -219,14 +198,7 @@ class _Plan:
                 )
             )
         else:
-            self.last.append(
-                _on(
-                    table,
-                    ops.AlterColumnOp(
-                        name, field, existing_type=column.type, existing_nullable=True, modify_nullable=False
-                    ),
-                )
-            )
+            self.last.append(_altered(table, column, nullable=True, modify_nullable=False))
 
     def _drop(self, step: ops.DropColumnOp, table: ops.ModifyTableOps) -> None:
         column = step.to_column()
@@ -249,19 +221,7 @@ class _Plan:
                 ),
             )
             return
-        self.first.append(
-            _on(
-                table,
-                ops.AlterColumnOp(
-                    table.table_name,
-                    column.name,
-                    schema=table.schema,
-                    existing_type=column.type,
-                    existing_nullable=False,
-                    modify_nullable=True,
-                ),
-            )
-        )
+        self.first.append(_altered(table, column, nullable=False, modify_nullable=True))
 
     def _alter(self, step: ops.AlterColumnOp, table: ops.ModifyTableOps) -> None:
         where = f"{table.table_name}.{step.column_name}"
@@ -284,15 +244,9 @@ class _Plan:
                 down = self._modify(table, before, nullable=bool(step.existing_nullable), online=False)
                 self.between.append(Step("expand", f"Give {where} more room.", up, down))
             else:
-                only = ops.AlterColumnOp(
-                    table.table_name,
-                    step.column_name,
-                    schema=table.schema,
-                    existing_type=step.existing_type,
-                    existing_nullable=step.existing_nullable,
-                    modify_type=step.modify_type,
-                )
-                code = render(self._part([_on(table, only)]))
+                before = Column(column.name, step.existing_type)
+                only = _altered(table, before, nullable=step.existing_nullable, modify_type=step.modify_type)
+                code = render(self._part([only]))
                 # More room changes no row, which the statement alone does not tell.
                 self.between.append(Step("expand", f"Give {where} more room.", *code, accepts=("type-rewrites",)))
             step.modify_type = None
@@ -405,19 +359,8 @@ class _Plan:
             Step("contract", f"Part {table.table_name}.{step.column_name}, from {column.name}.", down, up)
         )
         if column.server_default is not None:
-            self.last.append(
-                _on(
-                    table,
-                    ops.AlterColumnOp(
-                        table.table_name,
-                        column.name,
-                        existing_type=column.type,
-                        existing_nullable=column.nullable,
-                        existing_server_default=None,
-                        modify_server_default=column.server_default,
-                    ),
-                )
-            )
+            changed = {"existing_server_default": None, "modify_server_default": column.server_default}
+            self.last.append(_altered(table, column, nullable=bool(column.nullable), **changed))
         gone = ops.AddColumnOp(table.table_name, Column(step.column_name, step.existing_type, nullable=True))
         self.last.append(_on(table, ops.DropColumnOp(table.table_name, step.column_name, _reverse=gone)))
 
@@ -516,6 +459,21 @@ class _Plan:
 
 def _on(table: ops.ModifyTableOps, step: ops.MigrateOperation) -> ops.MigrateOperation:
     return ops.ModifyTableOps(table.table_name, [step], schema=table.schema)
+
+
+def _altered(
+    table: ops.ModifyTableOps, column: Column[Any], *, nullable: bool | None, **changes: Any
+) -> ops.MigrateOperation:
+    """Return a change of a column whose type and nullability, as given, are those of the database."""
+    step = ops.AlterColumnOp(
+        table.table_name,
+        column.name,
+        schema=table.schema,
+        existing_type=column.type,
+        existing_nullable=nullable,
+        **changes,
+    )
+    return _on(table, step)
 
 
 def _joined(operations: Iterable[ops.MigrateOperation]) -> list[ops.MigrateOperation]:
