@@ -54,6 +54,15 @@ def app(tmp_path: Path) -> App:
     return app
 
 
+@pytest.mark.parametrize("command", ["makemigrations", "migrate", "rollback"])
+def test_an_app_is_not_taken_for_a_migration(app: App, tmp_path: Path, command: str) -> None:
+    """Who writes the file where `run` takes it is told where it belongs, and nothing is written."""
+    result = CommandRunner(app)(command, "hello.py", check=False)
+    assert result.exit_code == 2
+    assert f"demijohn -A hello.py {command}" in result.output
+    assert not (tmp_path / "migrations").exists()
+
+
 def test_from_nothing_to_rows_and_back(app: App, tmp_path: Path) -> None:
     """The whole way: told what to do, write, look, apply, fill, save, dump, take back."""
     cli = CommandRunner(app)

@@ -73,9 +73,18 @@ def commands_for(find: Find, app: Any, *, lint: bool = True) -> list[click.Comma
     ]
 
 
+def _no_app(context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse the file of an app where a migration is named: `run` and `routes` take it in that place."""
+    if value is not None and value.endswith(".py"):
+        raise click.UsageError(
+            f"{value!r} is an app, which is named before the command:  demijohn -A {value} {context.info_name}", context
+        )
+    return value
+
+
 def _making(find: Find, *, lint: bool) -> list[click.Command]:
     @click.command()
-    @click.argument("name", required=False)
+    @click.argument("name", required=False, callback=_no_app)
     @_DATABASE
     @click.option("--empty", is_flag=True, help="Write a file with nothing in it, for SQL or data of your own.")
     @click.option("--allow-drop", is_flag=True, help="What is gone from the models may be dropped.")
@@ -145,7 +154,7 @@ def _print_sql(project: Project, name: str, *, down: bool = False) -> None:
 
 def _running(find: Find, app: Any, *, lint: bool, strict: bool) -> list[click.Command]:
     @click.command()
-    @click.argument("target", required=False)
+    @click.argument("target", required=False, callback=_no_app)
     @_DATABASE
     @click.option("--check", is_flag=True, help="Change nothing; exit with 1 where migrations are pending.")
     @click.option("--sql", is_flag=True, help="Change nothing; print the SQL of what is pending.")
@@ -207,7 +216,7 @@ def _running(find: Find, app: Any, *, lint: bool, strict: bool) -> list[click.Co
             raise ContractWaits(waiting[0].name, [project.history.get(target).name])
 
     @click.command()
-    @click.argument("target", required=False)
+    @click.argument("target", required=False, callback=_no_app)
     @_DATABASE
     @click.option("--steps", default=1, show_default=True, help="How many, where there is no TARGET.")
     def rollback(target: str | None, database: str, steps: int) -> None:
